@@ -1,0 +1,22 @@
+//! Reads the input as a program: its head, its version resource, everything.
+#![no_main]
+
+use discless::inspect::pe;
+use discless::source::SharedSource;
+use discless_fuzz as _;
+use libfuzzer_sys::fuzz_target;
+use std::sync::Arc;
+
+fuzz_target!(|data: &[u8]| {
+    let source: SharedSource = Arc::new(data.to_vec());
+    let head = pe::head(&source).expect("bytes in memory can be read");
+    let facts = pe::facts(&source).expect("bytes in memory can be read");
+    let versions = pe::versions(&source).expect("bytes in memory can be read");
+    assert_eq!(head.is_some(), facts.is_some());
+    if let Some(head) = head {
+        let _ = (head.is_dll(), head.is_efi(), head.linked(), head.machine.name(), head.machine.platform());
+    }
+    if let Some(versions) = versions {
+        let _ = versions.text("ProductName");
+    }
+});

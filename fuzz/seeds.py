@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Seeds and findings of the fuzz targets.
+
+    seeds.py images TESTDATA DIR    every image of testdata, packed into the sparse form
+    seeds.py programs DIR           made programs (PE), with and without a version resource
+    seeds.py installers DIR         made Windows Installer files
+    seeds.py lists DIR              lists of digests in the usual layouts
+    seeds.py paths DIR              paths that mislead
+    seeds.py unpack IN OUT          an input in the sparse form as the image it stands for
+
+The sparse form keeps the blocks that are not zeros, so that a UDF image, whose first descriptor lies 512 KiB in,
+has a few KiB a fuzzer can work on:
+
+    "sparse\\0\\1"  blocks (u32)  bytes that the last one lacks (u16)
+    then each:    number (u32)  length (u16)  bytes; zeros at a block's end are left out
+
+All numbers are little-endian; a block has 512 bytes. Of a run of blocks that are full (content, not structure)
+the first four are kept.
+"""
+import gzip, hashlib, os, struct, sys
+
+MAGIC, BLOCK, MOST = b"sparse\0\1", 512, 48 << 10
+
+
+def pack(image):
+    count = -(-len(image) // BLOCK)
+    out = [MAGIC, struct.pack("<IH", count, count * BLOCK - len(image))]
+    full = 0
+    for number in range(count):
+        block = image[number * BLOCK:(number + 1) * BLOCK].rstrip(b"\0")
+        full = full + 1 if len(block) - block.count(0) > 400 else 0
+        if block and full <= 4:
+            out.append(struct.pack("<IH", number, len(block)) + block)
+    return b"".join(out)
+
+
+def unpack(data):
+    if not data.startswith(MAGIC):
+        return data
+    count, missing = struct.unpack_from("<IH", data, 8)
+    image = bytearray(min(count, 32 << 10) * BLOCK)
+    at = 14
+    while at + 6 <= len(data):
+        number, length = struct.unpack_from("<IH", data, at)
+        length %= BLOCK + 1
+        block = data[at + 6:at + 6 + length]
+        at += 6 + length
+        if (number + 1) * BLOCK <= len(image):
+            image[number * BLOCK:(number + 1) * BLOCK] = block.ljust(BLOCK, b"\0")
+    return bytes(image[:max(len(image) - missing % BLOCK, 0)])
+
+
+def put(folder, name, data):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as out:
+        out.write(data)
+
+
+def images(testdata, folder):
+    for form in sorted(os.listdir(testdata)):
+        for case in sorted(os.listdir(os.path.join(testdata, form))) if form in ("iso9660", "udf", "raw", "not_medium") else ():
+            at = os.path.join(testdata, form, case)
+            for name in os.listdir(at):
+                if not name.startswith("input."):
+                    continue
+                with open(os.path.join(at, name), "rb") as file:
+                    image = file.read()
+                packed = pack(gzip.decompress(image) if name.endswith(".gz") else image)
+                if len(packed) <= MOST:
+                    put(os.path.join(folder, form), case, packed)
+
+
+def program(machine, magic, version=b"", managed=False):
+    image = bytearray(0xc00)
+    def at(offset, form, *values): struct.pack_into("<" + form, image, offset, *values)
+    optional = 240 if magic == 0x20b else 224
+    image[0:2], image[0x80:0x84] = b"MZ", b"PE\0\0"
+    at(0x3c, "I", 0x80); at(0x84, "HH", machine, 1); at(0x94, "H", optional); at(0x98, "H", magic)
+    at(0x98 + 36, "I", 0x200); at(0x98 + 60, "I", 0x400); at(0x98 + 68, "H", 3)
+    tables = 0x98 + (112 if magic == 0x20b else 96)
+    at(tables - 4, "I", 16)
+    section = 0x98 + optional
+    at(section + 8, "IIII", 0x800, 0x1000, 0x800, 0x400)
+    if version:
+        at(tables + 16, "II", 0x1000, 0x800)
+        for table, name, offset in ((0, 16, 0x80000020), (0x20, 1, 0x80000040), (0x40, 0x407, 0x60)):
+            at(0x400 + table + 14, "H", 1); at(0x410 + table, "II", name, offset)
+        at(0x460, "II", 0x1080, len(version)); image[0x480:0x480 + len(version)] = version
+    if managed:
+        at(tables + 14 * 8, "II", 0x1010, 72); at(0x410, "I", 72); at(0x420, "I", 9)
+    else:
+        at(tables + 10 * 8, "II", 0x1000, 0x140)
+    at(tables + 4 * 8, "II", 0xb00, 0x100)
+    return bytes(image)
+
+
+def node(key, value=b"", size=0, children=()):
+    wide = lambda text: text.encode("utf-16-le") + b"\0\0"
+    out = bytearray(struct.pack("<HHH", 0, size, 0))
+    for part in (wide(key), value, *children):
+        out += part
+        out += bytes(-len(out) % 4)
+    struct.pack_into("<H", out, 0, len(out))
+    return bytes(out)
+
+
+def programs(folder):
+    wide = lambda text: text.encode("utf-16-le") + b"\0\0"
+    fixed = struct.pack("<13I", 0xfeef04bd, 0x10000, 0xf0002, 0x45e0007, 0x80000, 0x2ad0019, *[0] * 7)
+    strings = [node(key, children=[node("ProductName", wide("Test"), 5), node("FileVersion", wide("1.0"), 4)])
+               for key in ("040704b0", "040904b0")]
+    info = node("StringFileInfo", children=strings)
+    var = node("VarFileInfo", children=[node("Translation", b"\7\4\xb0\4", 4)])
+    version = node("VS_VERSION_INFO", fixed, 52, [info, var])
+    for machine, magic in ((0x14c, 0x10b), (0x8664, 0x20b), (0xaa64, 0x20b)):
+        put(folder, f"{machine:x}", program(machine, magic))
+        put(folder, f"{machine:x}-version", program(machine, magic, version))
+        put(folder, f"{machine:x}-managed", program(machine, magic, version, True))
+
+
+def installer(kind, properties, mini=True):
+    free, end, fat_mark = 0xffffffff, 0xfffffffe, 0xfffffffd
+    index, body = b"", b""
+    for number, value in properties:
+        index += struct.pack("<II", number, 8 + 8 * len(properties) + len(body))
+        body += value + bytes(-len(value) % 4)
+    stream = (b"\xfe\xff" + bytes(22) + b"\1" + bytes(19) + struct.pack("<I", 48)
+              + struct.pack("<II", 8 + len(index) + len(body), len(properties)) + index + body)
+    if not mini:
+        stream += bytes(4608 - len(stream))
+    sectors = -(-len(stream) // 512)
+    # Sector 0 is the FAT, 1 the directory, 2 the mini FAT, then the stream.
+    fat = [fat_mark, end, end if mini else free] + [3 + n + 1 for n in range(sectors - 1)] + [end]
+    head = bytearray(512)
+    struct.pack_into("<8s16xHHHHH6x", head, 0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0x3e, 3, 0xfffe, 9, 6)
+    struct.pack_into("<IIIIIIIIII", head, 40, 0, 1, 1, 0, 4096, 2 if mini else end, int(mini), end, 0, 0)
+    struct.pack_into("<109I", head, 76, *[free] * 109)
+    struct.pack_into("<I", head, 72, 0); struct.pack_into("<I", head, 76, 0)
+    def entry(name, kind, child, clsid, start, size):
+        wide = name.encode("utf-16-le") + b"\0\0"
+        return (wide.ljust(64, b"\0") + struct.pack("<HBBIII", len(wide), kind, 1, free, free, child)
+                + clsid + bytes(20) + struct.pack("<IQ", start, size))
+    clsid = bytes([kind, 0x10, 0x0c, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46])
+    root = entry("Root Entry", 5, 1, clsid, 3 if mini else end, sectors * 512 if mini else 0)
+    directory = root + entry("\5SummaryInformation", 2, free, bytes(16), 0 if mini else 3, len(stream))
+    unused = bytes(64) + struct.pack("<HBBIII", 0, 0, 0, free, free, free) + bytes(48)
+    count = -(-len(stream) // 64)
+    minis = struct.pack("<128I", *([n + 1 for n in range(count - 1)] + [end] + [free] * (128 - count)))
+    table = struct.pack("<128I", *(fat + [free] * (128 - len(fat))))
+    return bytes(head) + table + directory + unused * 2 + minis + stream + bytes(-len(stream) % 512)
+
+
+def installers(folder):
+    text = lambda value: struct.pack("<II", 0x1e, len(value) + 1) + value + b"\0"
+    properties = [(1, struct.pack("<IHH", 2, 1252, 0)), (2, text(b"Installation Database")), (3, text(b"Pr\xfcfung")),
+                  (7, text(b"x64;1033,1031")), (9, text(b"{8A2F6D30-0000-4685-8025-999900000018}")),
+                  (12, struct.pack("<IQ", 0x40, 128177856000000000)), (14, struct.pack("<II", 3, 200)),
+                  (15, struct.pack("<II", 3, 2))]
+    for name, kind in (("package", 0x84), ("patch", 0x86), ("transform", 0x82)):
+        put(folder, name, installer(kind, properties))
+    put(folder, "long", installer(0x84, properties, mini=False))
+
+
+def lists(folder):
+    name, text = "medium.iso", b"x"
+    sha = {kind: hashlib.new(kind, text).hexdigest() for kind in ("md5", "sha1", "sha256", "sha512")}
+    gnu = "".join(f"{value}  {name}.{kind}\n" for kind, value in sha.items())
+    tag = "".join(f"{kind.upper()} ({name}) = {value}\n" for kind, value in sha.items())
+    put(folder, "gnu", gnu.encode())
+    put(folder, "gnu-escaped", f"\\{sha['sha256']} *a\\\\b\\nc\n".encode())
+    put(folder, "tag", tag.encode())
+    put(folder, "bare", f"{sha['sha256']}\n".encode())
+    put(folder, "sfv", f"; made by hand\n{name} 8CDC1683\n".encode())
+    put(folder, "utf16", gnu.encode("utf-16"))
+    put(folder, "openssl", f"SHA2-256({name})= {sha['sha256']}\n".encode())
+    put(folder, "signed", f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{gnu}-----BEGIN PGP SIGNATURE-----\n\nAAAA\n"
+                          "-----END PGP SIGNATURE-----\n".encode())
+    put(folder, "powershell", f"\nAlgorithm       Hash                                        Path\n---------       ----      ----\n"
+                              f"SHA256          {sha['sha256'].upper()}    C:\\x\\{name}\n\n".encode())
+    put(folder, "powershell-list", f"\nAlgorithm : SHA256\nHash      : {sha['sha256'].upper()}\nPath      : C:\\x\\{name}\n".encode())
+    put(folder, "certutil", f"SHA256 hash of {name}:\n{sha['sha256']}\nCertUtil: -hashfile command completed successfully.\n".encode())
+    put(folder, "page", b"<!DOCTYPE html><html><head><title>404</title></head></html>")
+
+
+def paths(folder):
+    put(folder, "climb", b"../../etc/passwd\n/tmp/x\na/./b\nC:\\Windows\\x\nfile:ads:$DATA\nnul\nCON.txt\na\0b\n")
+    put(folder, "capitals", b"d/same.txt\nd/SAME.TXT\nd/same.txt\nDir/\nDIR/\nDIR/a\nDir/a\nx\nx/\nx/evil\n")
+    put(folder, "links", b"a/b/link\t../../c\na/link\t../../c\nlink\t/etc/passwd\nlink2\tx/../../y\nl\tno/such\n")
+    put(folder, "long", b"a" * 255 + b"\n" + b"A" * 255 + b"\n" + "é".encode() * 130 + b"\n=a/b\n\n//\n\xff.txt\n")
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["images", testdata, folder]: images(testdata, folder)
+        case ["programs", folder]: programs(folder)
+        case ["installers", folder]: installers(folder)
+        case ["lists", folder]: lists(folder)
+        case ["paths", folder]: paths(folder)
+        case ["unpack", source, target]:
+            with open(source, "rb") as file: image = unpack(file.read())
+            with open(target, "wb") as file: file.write(image)
+        case _: sys.exit(__doc__)

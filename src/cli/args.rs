@@ -1,0 +1,281 @@
+//! The arguments, from which help, completions and the man page are made.
+
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use discless::digest::{Algorithm, Value};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  discless inspect setup.iso                 what is it, is it all there
+  discless verify setup.iso --sha256 HASH    is it what was published
+  discless extract setup.iso -o media        get the files out
+
+Exit codes: 0 good, 1 the medium is bad, 2 could not do it,
+3 nothing vouched for it, 130 interrupted";
+
+/// Install media without the disc: say what a download is, prove it, get its files out
+#[derive(Debug, Parser)]
+#[command(name = "discless", version, about, after_help = EXAMPLES, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that mean the same everywhere.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Global {
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print the result only; twice: nothing, the exit code tells
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) quiet: u8,
+    /// Print evidence and offsets
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub(crate) color: When,
+    /// When to show progress
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub(crate) progress: When,
+    /// Threads to use; 0 means as many as there are processors
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) threads: usize,
+}
+
+/// When something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say what it is: product, platform, layers, disc fit, what can be checked
+    Inspect(Inspect),
+    /// List the members
+    #[command(visible_alias = "ls")]
+    List(List),
+    /// Check that it is whole and what was published
+    Verify(Verify),
+    /// Get the files out
+    #[command(visible_alias = "x")]
+    Extract(Extract),
+    /// Write one member to standard output
+    Cat(Cat),
+    /// Compute digests in one pass
+    Hash(Hash),
+    /// List the formats and their limits
+    Formats,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+/// Which of an optical disc's trees is shown.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TreeChoice {
+    /// Show this tree of the disc, not the best one
+    #[arg(long, value_name = "TREE")]
+    pub(crate) tree: Option<Tree>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tree {
+    /// UDF
+    Udf,
+    /// ISO 9660 with Rock Ridge
+    Rockridge,
+    /// Joliet
+    Joliet,
+    /// ISO 9660:1999
+    Enhanced,
+    /// Plain ISO 9660
+    Iso9660,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Inspect {
+    /// Files, directories, `-`, or OUTER!/MEMBER (also OUTER::MEMBER)
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tree: TreeChoice,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct List {
+    /// A file, a directory, `-`, or OUTER!/MEMBER
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// Members: globs as in .gitignore; `!GLOB` leaves out
+    #[arg(value_name = "GLOB")]
+    pub(crate) globs: Vec<String>,
+    /// Show kind, size and time
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// End each path with NUL and leave its bytes as they are
+    #[arg(short = '0', long = "null", conflicts_with_all = ["long", "json"])]
+    pub(crate) null: bool,
+    /// Go into containers that are members
+    #[arg(short, long)]
+    pub(crate) recurse: bool,
+    #[command(flatten)]
+    pub(crate) tree: TreeChoice,
+}
+
+/// What the source ought to be.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Expected {
+    /// The SHA-256 it ought to have
+    #[arg(long, value_name = "HEX")]
+    pub(crate) sha256: Vec<String>,
+    /// The SHA-512 it ought to have
+    #[arg(long, value_name = "HEX")]
+    pub(crate) sha512: Vec<String>,
+    /// The SHA-384 it ought to have
+    #[arg(long, value_name = "HEX", hide_short_help = true)]
+    pub(crate) sha384: Vec<String>,
+    /// The SHA-224 it ought to have
+    #[arg(long, value_name = "HEX", hide_short_help = true)]
+    pub(crate) sha224: Vec<String>,
+    /// The SHA-1 it ought to have
+    #[arg(long, value_name = "HEX")]
+    pub(crate) sha1: Vec<String>,
+    /// The MD5 it ought to have
+    #[arg(long, value_name = "HEX")]
+    pub(crate) md5: Vec<String>,
+    /// The CRC-32 it ought to have
+    #[arg(long, value_name = "HEX")]
+    pub(crate) crc32: Vec<String>,
+    /// A list of digests that names the source
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sums: Vec<PathBuf>,
+}
+
+impl Expected {
+    /// The digests that were given.
+    pub(crate) fn values(&self) -> discless::Result<Vec<Value>> {
+        let given = [
+            (Algorithm::Sha256, &self.sha256),
+            (Algorithm::Sha512, &self.sha512),
+            (Algorithm::Sha384, &self.sha384),
+            (Algorithm::Sha224, &self.sha224),
+            (Algorithm::Sha1, &self.sha1),
+            (Algorithm::Md5, &self.md5),
+            (Algorithm::Crc32, &self.crc32),
+        ];
+        given
+            .into_iter()
+            .flat_map(|(algorithm, values)| {
+                values.iter().map(move |hex| Value::from_hex(algorithm, hex.trim()))
+            })
+            .collect()
+    }
+
+    /// True where nothing was given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sums.is_empty() && self.values().is_ok_and(|values| values.is_empty())
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Verify {
+    /// Files, directories (with --sums), `-`, or OUTER!/MEMBER
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) expected: Expected,
+    /// Read every member to its end, too
+    #[arg(long)]
+    pub(crate) deep: bool,
+    /// Do not look for lists of digests beside the source
+    #[arg(long)]
+    pub(crate) no_sidecars: bool,
+    #[command(flatten)]
+    pub(crate) tree: TreeChoice,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Extract {
+    /// A file, a directory, `-`, or OUTER!/MEMBER
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// Members: globs as in .gitignore; `!GLOB` leaves out
+    #[arg(value_name = "GLOB")]
+    pub(crate) globs: Vec<String>,
+    /// Where to; ./NAME/ without it
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Say what would be written, and write nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// What happens to files that are there: never, changed, always
+    #[arg(long, value_name = "WHICH", default_value = "never", hide_possible_values = true)]
+    pub(crate) overwrite: OverwriteChoice,
+    /// Names to keep: portable (every system can hold them), native
+    #[arg(long, value_name = "WHICH", default_value = "portable", hide_possible_values = true)]
+    pub(crate) names: NamesChoice,
+    /// Write SHA-256 sums of what was written
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Unpack containers that are members, too, each into NAME.d/
+    #[arg(long)]
+    pub(crate) recurse: bool,
+    #[command(flatten)]
+    pub(crate) expected: Expected,
+    #[command(flatten)]
+    pub(crate) tree: TreeChoice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OverwriteChoice {
+    /// The destination must be new or empty
+    Never,
+    /// Files of another size or time are replaced
+    Changed,
+    /// All are replaced
+    Always,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NamesChoice {
+    /// Names that Windows, Linux and macOS can all hold
+    Portable,
+    /// Names that this system can hold
+    Native,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Cat {
+    /// OUTER!/MEMBER (also OUTER::MEMBER)
+    #[arg(value_name = "SOURCE!/MEMBER")]
+    pub(crate) member: String,
+    #[command(flatten)]
+    pub(crate) tree: TreeChoice,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Hash {
+    /// Files, `-`, or OUTER!/MEMBER
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    /// Digests, with commas between
+    #[arg(long, value_name = "LIST", default_value = "sha256", value_delimiter = ',')]
+    pub(crate) algo: Vec<String>,
+    /// Print in the BSD layout: SHA256 (name) = digest
+    #[arg(long)]
+    pub(crate) tag: bool,
+}

@@ -1,0 +1,45 @@
+//! `discless cat`.
+
+use super::Exit;
+use super::args::Cat;
+use super::list::options;
+use super::ui::Ui;
+use discless::container::EntryKind;
+use discless::{Error, Result, nest, select};
+use std::io::{Read, Write};
+
+pub(super) fn run(ui: &Ui, args: &Cat) -> Result<Exit> {
+    let options = options(&args.tree);
+    let (outer, members) = nest::split(&args.member);
+    let Some((last, path)) = members.split_last() else {
+        let what = format!("{} names no member: use OUTER!/MEMBER, in single quotes", args.member);
+        return Err(Error::usage(what));
+    };
+    let spec = path.iter().fold(outer.to_owned(), |spec, part| format!("{spec}!/{part}"));
+    let named = nest::open(&spec, &mut std::io::stdin(), &options)?;
+    let name = named.name.clone();
+    let container = named.container(&options)?;
+    let id = select::find(container.entries(), last).map_err(|error| error.of(&name))?;
+    let entry = container.entry(id)?;
+    if entry.kind != EntryKind::File {
+        return Err(Error::usage(format!("{last} is no file")).of(&name));
+    }
+    let full = format!("{name}!/{}", entry.path.text());
+    let mut content = container.open(id).map_err(|error| error.of(&full))?;
+    let mut out = ui.stream();
+    let mut buf = vec![0; 64 << 10];
+    let mut left = entry.bytes;
+    loop {
+        let n = content.read(&mut buf).map_err(|error| Error::from(error).of(&full))?;
+        if n == 0 {
+            break;
+        }
+        out.write_all(buf.get(..n).unwrap_or_default())?;
+        left = left.saturating_sub(n as u64);
+    }
+    out.flush()?;
+    if left > 0 {
+        return Err(Error::truncated(entry.bytes, entry.bytes - left).during("content").of(&full));
+    }
+    Ok(Exit::Good)
+}

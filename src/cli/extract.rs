@@ -1,0 +1,363 @@
+//! `discless extract`.
+
+use super::args::{Extract, NamesChoice, OverwriteChoice};
+use super::list::options;
+use super::ui::Ui;
+use super::verify::{exit, expectations};
+use super::{Exit, hints, show};
+use discless::container::{Container, EntryId, Severity};
+use discless::digest::{Algorithm, Value};
+use discless::error::{Kind, Refusal};
+use discless::extract::{Extracted, Options, Overwrite, Plan, Staging};
+use discless::nest::{self, What};
+use discless::observe::Observer;
+use discless::path::Names;
+use discless::source::{Digested, SharedSource};
+use discless::verify::{Check, Expectations, Outcome, Verdict, structure};
+use discless::{Error, Result, extract, formats, medium, report, select, verify};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Everything that was found out, for the report.
+struct Done {
+    source: report::Source,
+    destination: PathBuf,
+    plan: Plan,
+    out: Extracted,
+    checks: Vec<Check>,
+    verdict: Option<Verdict>,
+    damaged: Vec<discless::container::Finding>,
+}
+
+pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
+    let options = options(&args.tree);
+    let named = nest::open(&args.source, &mut std::io::stdin(), &options)?;
+    let name = named.name.clone();
+    let destination = args.output.clone().unwrap_or_else(|| default_destination(&named.file_name));
+    let expected = expectations(&args.expected, &named)?;
+    let done = match named.what {
+        What::Directory(container) => {
+            if !args.expected.is_empty() {
+                return Err(Error::usage(format!("{name} is a directory: no digest is that of a directory")));
+            }
+            plain(ui, args, &name, &*container, destination, &options)
+        }
+        What::Bytes(source) if expected.digests.is_empty() => {
+            let container = medium::open(&source, &name, &options)?;
+            plain(ui, args, &name, &*container, destination, &options)
+        }
+        What::Bytes(source) => verified(ui, args, &name, &source, &expected, destination, &options),
+    };
+    let done = done.inspect_err(|error| {
+        if matches!(error.kind(), Kind::Cancelled) {
+            ui.note("interrupted; the same command again goes on where it stopped");
+        }
+    })?;
+    if let Some(manifest) = args.manifest.as_ref().filter(|_| !args.dry_run) {
+        write_manifest(manifest, &done.out.digests, overwrite(args))?;
+    }
+    tell(ui, args, &done)
+}
+
+/// `./NAME/`, NAME being the source's without its extension; standard input has no name.
+fn default_destination(file_name: &str) -> PathBuf {
+    let stem = Path::new(file_name).file_stem().unwrap_or_default().to_string_lossy();
+    let stem = stem.trim_matches(['.', ' ']);
+    PathBuf::from(match stem {
+        "" | "-" => "medium".to_owned(),
+        _ if stem == file_name => format!("{stem}.d"),
+        _ => stem.to_owned(),
+    })
+}
+
+fn overwrite(args: &Extract) -> Overwrite {
+    match args.overwrite {
+        OverwriteChoice::Never => Overwrite::Never,
+        OverwriteChoice::Changed => Overwrite::Changed,
+        OverwriteChoice::Always => Overwrite::Always,
+    }
+}
+
+fn names(args: &Extract) -> Names {
+    match args.names {
+        NamesChoice::Portable => Names::Portable,
+        NamesChoice::Native => Names::Native,
+    }
+}
+
+/// How the arguments want it, with nothing to compare with.
+fn how(ui: &Ui, args: &Extract) -> Options {
+    Options {
+        overwrite: overwrite(args),
+        names: names(args),
+        digests: args.manifest.is_some(),
+        in_order: false,
+        threads: ui.threads,
+    }
+}
+
+fn plan(args: &Extract, name: &str, container: &dyn Container, options: &formats::Options) -> Result<Plan> {
+    let wanted = select::select(container.entries(), &args.globs).map_err(|error| error.of(name))?;
+    Plan::new(container, &wanted, names(args), &options.limits).map_err(|error| error.of(name))
+}
+
+/// Extraction without anything to compare with: stored members go from file to file by the kernel.
+fn plain(
+    ui: &Ui,
+    args: &Extract,
+    name: &str,
+    container: &dyn Container,
+    destination: PathBuf,
+    options: &formats::Options,
+) -> Result<Done> {
+    let plan = plan(args, name, container, options)?;
+    let mut out = Extracted::default();
+    if !args.dry_run {
+        let how = how(ui, args);
+        let progress = ui.progress("extract");
+        out = extract::run(container, &plan, &destination, &how, &progress)?;
+        if args.recurse {
+            nested(container, &plan, &destination, &how, options, &progress, options.limits.nesting)?;
+        }
+    }
+    Ok(Done {
+        source: report::Source { name: name.to_owned(), bytes: container.source().len(), sha256: None },
+        destination,
+        plan,
+        out,
+        checks: Vec::new(),
+        verdict: None,
+        damaged: damaged(container),
+    })
+}
+
+fn damaged(container: &dyn Container) -> Vec<discless::container::Finding> {
+    let findings = container.findings().iter();
+    findings.filter(|finding| finding.severity > Severity::Note).cloned().collect()
+}
+
+/// Extraction and verification by one reading. The files stand beside the destination until the verdict
+/// is known.
+fn verified(
+    ui: &Ui,
+    args: &Extract,
+    name: &str,
+    source: &SharedSource,
+    expected: &Expectations,
+    destination: PathBuf,
+    options: &formats::Options,
+) -> Result<Done> {
+    let digested = Arc::new(Digested::new(source.clone(), &expected.algorithms()));
+    let seen: SharedSource = digested.clone();
+    let container = medium::open(&seen, name, options)?;
+    let plan = plan(args, name, &*container, options)?;
+    let mut checks = structure(&*container);
+    let mut out = Extracted::default();
+    let short = checks.iter().any(|check| check.what == "size" && check.outcome == Outcome::Damaged);
+    let staging = Staging::new(&destination, overwrite(args))?;
+    let mut sha256 = None;
+    if !short && !args.dry_run {
+        let how = Options { in_order: true, ..how(ui, args) };
+        let progress = ui.progress("extract");
+        out = extract::run(&*container, &plan, staging.path(), &how, &progress)?;
+        let values = digested.finish(&mut |bytes| {
+            progress.advance(bytes);
+            !progress.cancelled()
+        });
+        let values = values.map_err(|error| error.of(name))?;
+        checks.extend(verify::digests(expected, &values));
+        sha256 = values.iter().find(|value| value.algorithm == Algorithm::Sha256).map(Value::hex);
+        if args.recurse && Verdict::of(&checks) == Verdict::Verified {
+            nested(&*container, &plan, staging.path(), &how, options, &progress, options.limits.nesting)?;
+        }
+    }
+    let verdict = Verdict::of(&checks);
+    if verdict == Verdict::Verified && out.failed.is_empty() {
+        staging.keep()?;
+    } else if !args.dry_run {
+        staging.discard()?;
+        out = Extracted { failed: out.failed, ..Extracted::default() };
+    }
+    Ok(Done {
+        source: report::Source { name: name.to_owned(), bytes: source.len(), sha256 },
+        destination,
+        plan,
+        out,
+        checks,
+        verdict: (!args.dry_run).then_some(verdict),
+        damaged: damaged(&*container),
+    })
+}
+
+/// Unpacks members that are containers themselves, each into a directory beside it.
+fn nested(
+    outer: &dyn Container,
+    outer_plan: &Plan,
+    below: &Path,
+    how: &Options,
+    options: &formats::Options,
+    progress: &dyn Observer,
+    depth: u32,
+) -> Result<()> {
+    if depth == 0 {
+        return Ok(());
+    }
+    for item in &outer_plan.files {
+        let Ok(source) = outer.sub_source(item.id, &options.limits) else { continue };
+        let name = item.local.to_string_lossy();
+        let Ok(inner) = medium::open(&source, &name, options) else { continue };
+        let wanted: Vec<EntryId> = (0..inner.entries().len()).map(EntryId).collect();
+        let plan =
+            Plan::new(&*inner, &wanted, how.names, &options.limits).map_err(|error| error.of(&name))?;
+        let mut into = item.local.clone().into_os_string();
+        into.push(".d");
+        let into = below.join(into);
+        extract::run(&*inner, &plan, &into, how, progress)?;
+        nested(&*inner, &plan, &into, how, options, progress, depth - 1)?;
+    }
+    Ok(())
+}
+
+/// A list as `sha256sum` writes it, of files below the destination.
+fn write_manifest(manifest: &Path, digests: &[(PathBuf, Value)], overwrite: Overwrite) -> Result<()> {
+    let name = manifest.to_string_lossy();
+    if overwrite == Overwrite::Never && manifest.exists() {
+        return Err(Error::new(Kind::Refused(Refusal::Exists(manifest.to_owned()))));
+    }
+    let line = |(local, value): &(PathBuf, Value)| {
+        verify::gnu_line(value, &local.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/"))
+    };
+    let text: String = digests.iter().map(line).collect();
+    extract::write_whole(manifest, text.as_bytes()).map_err(|error| error.of(&name))
+}
+
+fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
+    let Done { source, destination, plan, out, checks, verdict, damaged } = done;
+    let mut exit = verdict.map_or(Exit::Good, exit);
+    let broken = damaged.iter().any(|finding| finding.severity == Severity::Damaged);
+    let limited = out.failed.iter().any(|(_, error)| matches!(error.kind(), Kind::Limit { .. }));
+    if limited {
+        exit = exit.and(Exit::Failed);
+    }
+    if broken || out.failed.iter().any(|(_, error)| !matches!(error.kind(), Kind::Limit { .. })) {
+        exit = exit.and(Exit::Bad);
+    }
+    if ui.json {
+        ui.document(&json(ui, args, done))?;
+        return Ok(exit);
+    }
+    for finding in damaged {
+        let about = if finding.subject.is_empty() { &source.name } else { &finding.subject };
+        ui.warn(&format!("{about}: {}", finding.what));
+    }
+    let renamed = plan
+        .renamed
+        .iter()
+        .map(|item| format!("{} is written as {}: {}", item.path.text(), item.local.display(), item.why));
+    let left = plan.left.iter().map(|item| format!("{} is left out: {}", item.path, item.why));
+    few(ui, renamed.chain(left));
+    for (path, error) in &out.failed {
+        ui.complain(&Error::from(std::io::Error::other(format!("{path} is not written: {error}"))));
+    }
+    ui.answer(&show::checks(checks))?;
+    let shown = format!("{}/", destination.display());
+    let shown = discless::text::for_terminal(&shown);
+    if args.dry_run {
+        let files = plan.files.len() + plan.hard_links.len();
+        let state = if destination.exists() { "" } else { " (new)" };
+        ui.answer(&format!(
+            "would write {}, {}, into {shown}{state}\n",
+            show::count(files as u64, "file"),
+            show::size(plan.bytes)
+        ))?;
+        return Ok(exit);
+    }
+    let written = format!("{}, {}, into {shown}", show::count(out.files, "file"), show::size(out.bytes));
+    let kept = if out.kept > 0 { format!(" ({} were there)", show::exact(out.kept)) } else { String::new() };
+    match verdict {
+        Some(Verdict::Verified) if out.failed.is_empty() => {
+            ui.answer(&format!("wrote {written}{kept}\n"))?;
+            ui.answer(&show::verdict(Verdict::Verified, checks))?;
+        }
+        Some(verdict) => {
+            ui.answer(&format!("wrote nothing into {shown}\n"))?;
+            ui.answer(&show::verdict(*verdict, checks))?;
+            ui.hint(&format!(
+                "discless extract {} without a digest takes out what can be read",
+                hints::quoted(&args.source)
+            ));
+        }
+        None if out.failed.is_empty() && !broken => ui.answer(&format!("wrote {written}{kept}\n"))?,
+        None => {
+            ui.answer(&format!("wrote {written}{kept}\n"))?;
+            let lost = match out.failed.len() as u64 {
+                0 => "every file that was listed came out".to_owned(),
+                n => format!("{} could not be read", show::count(n, "file")),
+            };
+            ui.answer(&format!("damaged: {lost}; see the warnings\n"))?;
+        }
+    }
+    Ok(exit)
+}
+
+/// The first of many lines, and how many more there are.
+fn few(ui: &Ui, lines: impl Iterator<Item = String>) {
+    const MOST: usize = 10;
+    let mut more = 0usize;
+    for (i, line) in lines.enumerate() {
+        if i < MOST || ui.verbose { ui.warn(&line) } else { more += 1 }
+    }
+    if more > 0 {
+        ui.warn(&format!("and {more} more (-v or --json lists all)"));
+    }
+}
+
+fn json(ui: &Ui, args: &Extract, done: &Done) -> report::Extract {
+    let Done { source, destination, plan, out, checks, verdict, .. } = done;
+    let left = if args.dry_run { &plan.left } else { &out.left };
+    report::Extract {
+        schema: "discless.extract/1".to_owned(),
+        discless: report::VERSION.to_owned(),
+        source: source.clone(),
+        destination: destination.to_string_lossy().into_owned(),
+        dry_run: args.dry_run,
+        files: if args.dry_run { (plan.files.len() + plan.hard_links.len()) as u64 } else { out.files },
+        kept: out.kept,
+        dirs: if args.dry_run { plan.directories.len() as u64 } else { out.dirs },
+        links: if args.dry_run { plan.symlinks.len() as u64 } else { out.links },
+        bytes: if args.dry_run { plan.bytes } else { out.bytes },
+        skipped: left.len() as u64,
+        left: left.iter().map(|l| report::Left { path: l.path.clone(), why: l.why.to_owned() }).collect(),
+        renamed: plan
+            .renamed
+            .iter()
+            .map(|item| report::Renamed {
+                path: item.path.text().to_owned(),
+                path_bytes: item.path.raw().map(discless::digest::hex),
+                written_as: item.local.to_string_lossy().into_owned(),
+                why: item.why.to_owned(),
+            })
+            .collect(),
+        failed: out
+            .failed
+            .iter()
+            .map(|(path, error)| report::Failed { path: path.clone(), error: ui.error_report(error) })
+            .collect(),
+        verdict: verdict.map(|verdict| verdict.name().to_owned()),
+        checks: show::check_reports(checks),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_destination_is_the_name_without_its_extension() {
+        for (name, want) in
+            [("x.iso", "x"), ("a.b.iso", "a.b"), ("noext", "noext.d"), ("-", "medium"), ("..", "medium")]
+        {
+            assert_eq!(default_destination(name), PathBuf::from(want), "{name}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What to do about an error: one line that can be pasted. The match is exhaustive on purpose: a new kind
+//! of error has to be thought about here.
+
+use discless::Error;
+use discless::error::{Kind, NotMedium, Refusal};
+
+/// The hint for an error, where there is one.
+pub(crate) fn hint(error: &Error) -> Option<String> {
+    let medium = quoted(&error.place().medium);
+    Some(match error.kind() {
+        Kind::Truncated { .. } => "download it again, or resume the download: curl -C - -O URL".to_owned(),
+        Kind::Damaged(_) | Kind::Invalid(_) => {
+            "compare it with the publisher's digest: discless verify FILE --sha256 HASH".to_owned()
+        }
+        Kind::NotMedium(what) => match what {
+            NotMedium::WebPage { .. } => "the link needs a session; sign in and download again".to_owned(),
+            NotMedium::Empty | NotMedium::Zeros => "download it again".to_owned(),
+            NotMedium::PartialDownload { .. } => "let the download finish, or start it again".to_owned(),
+            NotMedium::Text | NotMedium::Other { .. } | NotMedium::Unknown => {
+                "discless formats lists what can be read".to_owned()
+            }
+        },
+        Kind::Unsupported(_) => "discless formats lists what can be read, and the limits".to_owned(),
+        Kind::Limit { .. } => return None,
+        Kind::NotFound { similar: Some(similar), .. } => format!("did you mean {}?", quoted(similar)),
+        Kind::NotFound { similar: None, .. } if medium.is_empty() => return None,
+        Kind::NotFound { similar: None, .. } => format!("discless list {medium} shows what is there"),
+        Kind::Io(_) | Kind::Cancelled => return None,
+        Kind::Usage(_) => "discless --help shows how to call it".to_owned(),
+        Kind::Refused(refusal) => match refusal {
+            Refusal::NotEmpty(_) => "choose another -o DIR, or --overwrite=changed to complete it".to_owned(),
+            Refusal::Exists(_) => "choose another name, or --overwrite=always to replace it".to_owned(),
+            Refusal::NotADirectory(_) => "choose another -o DIR".to_owned(),
+            Refusal::NoSpace { .. } => {
+                "choose a larger disk with -o DIR, or fewer members with a GLOB".to_owned()
+            }
+        },
+    })
+}
+
+/// A path as a shell takes it back: in single quotes where a shell would see more than a path in it.
+pub(crate) fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_bang_is_quoted_for_the_shell() {
+        assert_eq!(quoted("a.iso!/b"), "'a.iso!/b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("media/x-1.iso"), "media/x-1.iso");
+    }
+}

@@ -1,0 +1,115 @@
+//! The command line: arguments, dispatch, exit codes.
+
+mod args;
+mod cat;
+mod extract;
+mod formats;
+mod generate;
+mod hash;
+mod hints;
+mod inspect;
+mod list;
+mod show;
+mod ui;
+mod verify;
+
+use args::{Args, Command};
+use clap::Parser;
+use discless::error::Kind;
+use discless::{Error, Result};
+use std::process::ExitCode;
+use ui::Ui;
+
+/// How a run ends; `docs` and `--help` list the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// 0
+    Good,
+    /// 1: the medium is bad.
+    Bad,
+    /// 2: it could not be done.
+    Failed,
+    /// 3: nothing vouched for it.
+    Unverified,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Bad => 1,
+            Self::Failed => 2,
+            Self::Unverified => 3,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Several sources: the worst of them, a bad medium before a failure.
+    fn and(self, other: Self) -> Self {
+        let rank = |exit| match exit {
+            Self::Good => 0,
+            Self::Unverified => 1,
+            Self::Failed => 2,
+            Self::Bad => 3,
+            Self::Interrupted => 4,
+        };
+        if rank(self) >= rank(other) { self } else { other }
+    }
+
+    /// What an error means for the one who waits for the code.
+    fn of(error: &Error) -> Self {
+        match error.kind() {
+            Kind::Truncated { .. } | Kind::Damaged(_) | Kind::Invalid(_) | Kind::NotMedium(_) => Self::Bad,
+            Kind::Unsupported(_)
+            | Kind::Limit { .. }
+            | Kind::NotFound { .. }
+            | Kind::Io(_)
+            | Kind::Usage(_)
+            | Kind::Refused(_) => Self::Failed,
+            Kind::Cancelled => Self::Interrupted,
+        }
+    }
+}
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Failed } else { Exit::Good };
+            // Where even this cannot be printed nobody listens.
+            let _ = error.print();
+            return ExitCode::from(exit.code());
+        }
+    };
+    let ui = Ui::new(&args.global);
+    ui::report_panics();
+    let exit = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&ui, args.command))) {
+        Ok(Ok(exit)) => exit,
+        // The one who read our answer has gone: no reason to complain.
+        Ok(Err(error)) if ui::is_closed_pipe(&error) => Exit::Good,
+        Ok(Err(error)) if matches!(error.kind(), Kind::Cancelled) => Exit::of(&error),
+        Ok(Err(error)) => {
+            ui.fail(&error);
+            Exit::of(&error)
+        }
+        Err(_) => Exit::Failed,
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run(ui: &Ui, command: Command) -> Result<Exit> {
+    match command {
+        Command::Inspect(args) => inspect::run(ui, &args),
+        Command::List(args) => list::run(ui, &args),
+        Command::Verify(args) => verify::run(ui, &args),
+        Command::Extract(args) => extract::run(ui, &args),
+        Command::Cat(args) => cat::run(ui, &args),
+        Command::Hash(args) => hash::run(ui, &args),
+        Command::Formats => formats::run(ui),
+        Command::Completions { shell } => generate::completions(ui, shell),
+        Command::Man => generate::man(ui),
+    }
+}

@@ -1,0 +1,183 @@
+//! Reports as text for people. Nothing here prints; `ui` does.
+
+use super::ui::word;
+use discless::text::for_terminal;
+use discless::verify::{Amount, Check, Outcome, Verdict};
+use std::fmt::Write as _;
+
+/// `4.7 GiB`, or exact below 10 KiB.
+pub(crate) fn size(bytes: u64) -> String {
+    if bytes < 10_240 { format!("{bytes} bytes") } else { indicatif::BinaryBytes(bytes).to_string() }
+}
+
+/// `5 044 094 976`: what is compared is written out.
+pub(crate) fn exact(bytes: u64) -> String {
+    let digits = bytes.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 file`, `987 files`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{} {thing}s", exact(number)) }
+}
+
+fn amount(amount: &Amount) -> String {
+    match amount {
+        Amount::Bytes(bytes) => format!("{} bytes", exact(*bytes)),
+        Amount::Digest(value) => value.hex(),
+    }
+}
+
+/// Lines that are the same but for their subject are shown so often, then counted.
+const MOST_ALIKE: usize = 20;
+
+/// The checks, a line or two each, the outcome first and in words.
+pub(crate) fn checks(checks: &[Check]) -> String {
+    let mut out = String::new();
+    let mut shown = 0usize;
+    for check in checks {
+        let repeated = !check.subject.is_empty();
+        shown = if repeated { shown + 1 } else { 0 };
+        if repeated && shown > MOST_ALIKE && check.outcome != Outcome::Damaged {
+            continue;
+        }
+        line(&mut out, check);
+    }
+    out
+}
+
+/// Where the second column ends and digits or reasons begin.
+const INDENT: usize = 11;
+
+fn line(out: &mut String, check: &Check) {
+    let style = word(check.outcome.name());
+    let subject = if check.subject.is_empty() { check.what } else { &for_terminal(&check.subject) };
+    let _ = write!(out, "{style}{:<10}{style:#} {subject:<12} ", check.outcome.name());
+    let mut rest: Vec<String> = Vec::new();
+    if let (true, Some(Amount::Bytes(bytes))) = (check.outcome != Outcome::Damaged, &check.found) {
+        rest.push(format!("{} bytes{}", exact(*bytes), by(check)));
+    }
+    if let Some(number) = check.count {
+        rest.push(count(number, "file"));
+    }
+    if let (true, Some(Amount::Digest(_))) = (check.outcome != Outcome::Damaged, &check.found) {
+        rest.extend(
+            Some(by(check)).filter(|by| !by.is_empty()).map(|by| by.trim_start_matches(", ").to_owned()),
+        );
+    }
+    if !check.note.is_empty() {
+        rest.push(for_terminal(&check.note).into_owned());
+    }
+    let _ = writeln!(out, "{}", rest.join("; "));
+    match (check.outcome, &check.expected, &check.found) {
+        (Outcome::Damaged, Some(expected), Some(found)) => {
+            let _ = writeln!(out, "{:INDENT$}expected {}{}", "", amount(expected), by(check));
+            let _ = writeln!(out, "{:INDENT$}found    {}", "", amount(found));
+        }
+        // Digits have a line of their own: they are to be copied.
+        (_, _, Some(Amount::Digest(value))) => {
+            let _ = writeln!(out, "{:INDENT$}{}", "", value.hex());
+        }
+        _ => {}
+    }
+    failed(out, check);
+}
+
+fn failed(out: &mut String, check: &Check) {
+    for failed in check.failed.iter().take(MOST_ALIKE) {
+        let _ = writeln!(out, "{:INDENT$}{}", "", for_terminal(failed));
+    }
+    if check.failed.len() > MOST_ALIKE {
+        let _ =
+            writeln!(out, "{:INDENT$}and {} more (--json lists all)", "", check.failed.len() - MOST_ALIKE);
+    }
+}
+
+fn by(check: &Check) -> String {
+    match check.by.as_str() {
+        "user" => ", as given".to_owned(),
+        "nobody" | "discless" => String::new(),
+        by if check.what == "size" && matches!(check.expected, Some(Amount::Bytes(_))) => {
+            format!(", as {by} says")
+        }
+        by => format!(", as {} says", list_name(by)),
+    }
+}
+
+/// A list without the directory, which is the source's own.
+fn list_name(path: &str) -> String {
+    for_terminal(path.rsplit(['/', '\\']).next().unwrap_or(path)).into_owned()
+}
+
+/// The last line: the verdict, and by what.
+pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
+    let style = word(verdict.name());
+    match verdict {
+        Verdict::Verified => {
+            let strong = checks.iter().find(|check| check.vouches && check.outcome == Outcome::Ok);
+            let best = strong.or_else(|| checks.iter().find(|check| check.vouches));
+            let (what, by) = best.map_or(("digest", "user"), |check| (check.what, check.by.as_str()));
+            let files = checks.iter().filter(|check| check.vouches && !check.subject.is_empty()).count();
+            let whole = if files > 0 {
+                format!("{} as", count(files as u64, "file"))
+            } else {
+                "the whole file is what".to_owned()
+            };
+            let by = if by == "user" { format!("--{what}") } else { list_name(by) };
+            let only = if strong.is_some() { "" } else { ", by a weak digest only" };
+            format!("{style}verified{style:#}: {whole} {by} names{only}\n")
+        }
+        Verdict::Damaged => {
+            let bad = checks.iter().filter(|check| check.outcome == Outcome::Damaged).count();
+            format!("{style}damaged{style:#}: {} failed\n", count(bad as u64, "check"))
+        }
+        Verdict::Unverified => {
+            format!("{style}not verified{style:#}: nothing vouched for it\n")
+        }
+    }
+}
+
+/// Checks for JSON.
+pub(crate) fn check_reports(checks: &[Check]) -> Vec<discless::report::Check> {
+    let amount = |amount: &Amount| match amount {
+        Amount::Bytes(bytes) => discless::report::Amount::Bytes(*bytes),
+        Amount::Digest(value) => discless::report::Amount::Digits(value.hex()),
+    };
+    let report = |check: &Check| discless::report::Check {
+        what: check.what.to_owned(),
+        subject: check.subject.clone(),
+        result: check.outcome.name().to_owned(),
+        by: check.by.clone(),
+        expected: check.expected.as_ref().map(amount),
+        found: check.found.as_ref().map(amount),
+        count: check.count,
+        failed: check.failed.clone(),
+        note: check.note.clone(),
+    };
+    checks.iter().map(report).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_stand_in_threes() {
+        assert_eq!(exact(0), "0");
+        assert_eq!(exact(999), "999");
+        assert_eq!(exact(5_044_094_976), "5 044 094 976");
+    }
+
+    #[test]
+    fn one_thing_is_no_things() {
+        assert_eq!(count(1, "file"), "1 file");
+        assert_eq!(count(20_000, "file"), "20 000 files");
+    }
+}

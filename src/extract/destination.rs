@@ -1,0 +1,190 @@
+//! The directory that files go to: opened once, and everything is made beneath that handle.
+
+use super::plan::Plan;
+use crate::error::{Error, Kind, Refusal, Result};
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use std::collections::HashMap;
+use std::fs::FileTimes;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What happens to files that stand at the destination already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overwrite {
+    /// The destination must be new or empty, or left by an interrupted run of the same medium.
+    #[default]
+    Never,
+    /// Files of the same size and time are kept, others are replaced.
+    Changed,
+    /// All are replaced.
+    Always,
+}
+
+/// Stands in the destination while it is not complete, and says of which medium.
+const MARKER: &str = ".discless.part";
+/// Handles of directories that are kept open.
+const MOST_HANDLES: usize = 64;
+
+/// An open destination.
+pub(super) struct Destination {
+    root: Arc<Dir>,
+    path: PathBuf,
+    handles: Mutex<HashMap<PathBuf, Arc<Dir>>>,
+    /// Files of the same size and time are taken as whole.
+    pub(super) keep_same: bool,
+    /// What stands there may be replaced.
+    pub(super) replaces: bool,
+}
+
+impl Destination {
+    /// Opens or makes `path`.
+    ///
+    /// # Errors
+    /// `Refused` where something stands there that is not ours, or where there is too little room.
+    pub(super) fn open(path: &Path, plan: &Plan, overwrite: Overwrite) -> Result<Self> {
+        let wrong = |error: io::Error| Error::from(error).of(&path.to_string_lossy());
+        let mut resumed = false;
+        match std::fs::read_dir(path) {
+            Ok(mut listing) => {
+                let marker = std::fs::read_to_string(path.join(MARKER)).ok();
+                resumed = marker.as_deref() == Some(&plan.identity);
+                let empty = listing.next().is_none();
+                if !empty && !resumed && overwrite == Overwrite::Never {
+                    return Err(Error::new(Kind::Refused(Refusal::NotEmpty(path.to_owned()))));
+                }
+                if !resumed && overwrite == Overwrite::Never {
+                    check_room(path, plan.bytes)?;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                check_room(path, plan.bytes)?;
+                std::fs::create_dir_all(path).map_err(wrong)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory || path.is_file() => {
+                return Err(Error::new(Kind::Refused(Refusal::NotADirectory(path.to_owned()))));
+            }
+            Err(error) => return Err(wrong(error)),
+        }
+        let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(wrong)?;
+        let destination = Self {
+            root: Arc::new(root),
+            path: path.to_owned(),
+            handles: Mutex::default(),
+            keep_same: resumed || overwrite == Overwrite::Changed,
+            replaces: resumed || overwrite != Overwrite::Never,
+        };
+        destination.root.write(MARKER, &plan.identity).map_err(wrong)?;
+        if resumed {
+            destination.remove_parts(plan);
+        }
+        Ok(destination)
+    }
+
+    /// What an interrupted run left half-written.
+    fn remove_parts(&self, plan: &Plan) {
+        let ours: std::collections::HashSet<&Path> =
+            plan.files.iter().map(|item| item.local.as_path()).collect();
+        for item in &plan.files {
+            let part = item.local.with_file_name(part_name(&item.local, 0));
+            if !ours.contains(part.as_path()) {
+                // One that is not there or cannot be removed is met again when the file is written.
+                let _ = self.root.remove_file(&part);
+            }
+        }
+    }
+
+    /// Where people find `local`.
+    pub(super) fn shown(&self, local: &Path) -> String {
+        self.path.join(local).to_string_lossy().into_owned()
+    }
+
+    pub(super) fn make_directory(&self, local: &Path) -> Result<()> {
+        match self.root.create_dir(local) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // A link that stands there could lead anywhere: it is no directory of ours.
+                match self.root.symlink_metadata(local) {
+                    Ok(meta) if meta.is_dir() => Ok(()),
+                    _ => Err(Error::new(Kind::Refused(Refusal::NotADirectory(self.path.join(local))))),
+                }
+            }
+            Err(error) => Err(Error::from(error).of(&self.shown(local))),
+        }
+    }
+
+    /// The open directory in which `local` is to stand.
+    pub(super) fn parent(&self, local: &Path) -> Result<Arc<Dir>> {
+        let parent = local.parent().unwrap_or(Path::new(""));
+        if parent.as_os_str().is_empty() {
+            return Ok(self.root.clone());
+        }
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = handles.get(parent) {
+            return Ok(known.clone());
+        }
+        let opened =
+            self.root.open_dir(parent).map_err(|error| Error::from(error).of(&self.shown(parent)))?;
+        if handles.len() >= MOST_HANDLES {
+            handles.clear();
+        }
+        let opened = Arc::new(opened);
+        handles.insert(parent.to_owned(), opened.clone());
+        Ok(opened)
+    }
+
+    /// A directory whose times can be set: a `Dir` is opened with `O_PATH`, which allows nothing.
+    fn open_to_set(&self, local: &Path) -> io::Result<std::fs::File> {
+        #[cfg(unix)]
+        return self.root.open(local).map(cap_std::fs::File::into_std);
+        #[cfg(not(unix))]
+        return self.root.open_dir(local).map(Dir::into_std_file);
+    }
+
+    /// Gives directories their times, the deepest first, and takes the marker away.
+    pub(super) fn finish(self, plan: &Plan) -> Result<()> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        for (local, modified) in plan.directories.iter().rev() {
+            let Some(time) = modified.and_then(|time| time.to_system()) else { continue };
+            // A time that cannot be set is no reason to fail when all bytes are there.
+            if let Ok(directory) = self.open_to_set(local) {
+                let _ = directory.set_times(FileTimes::new().set_modified(time));
+            }
+        }
+        self.root.remove_file(MARKER).map_err(|error| Error::from(error).of(&self.shown(Path::new(MARKER))))
+    }
+}
+
+/// The name a file has while it is being written. `number` tells it from a file that is really called so.
+pub(super) fn part_name(local: &Path, number: u32) -> std::ffi::OsString {
+    let name = local.file_name().unwrap_or_default();
+    let mut out = if name.len() > 240 {
+        format!("{:08x}", crc32fast::hash(name.as_encoded_bytes())).into()
+    } else {
+        name.to_owned()
+    };
+    if number > 0 {
+        out.push(format!(".{number}"));
+    }
+    out.push(".part");
+    out
+}
+
+/// Free space is asked for before anything is written.
+fn check_room(path: &Path, need: u64) -> Result<()> {
+    let stands = path.ancestors().find(|above| above.exists());
+    let stands = stands.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match fs4::available_space(stands) {
+        Ok(have) if have < need => Err(Error::new(Kind::Refused(Refusal::NoSpace { need, have }))),
+        // A file system that cannot say is found out while writing.
+        _ => Ok(()),
+    }
+}
+
+/// Opens for writing what does not exist yet; never through a link.
+pub(super) fn create(directory: &Dir, name: &std::ffi::OsStr) -> io::Result<std::fs::File> {
+    let mut options = cap_std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    directory.open_with(name, &options).map(cap_std::fs::File::into_std)
+}

@@ -1,0 +1,254 @@
+//! Files out of a container, into a directory: safely for the machine and for what lies there.
+//!
+//! A [`Plan`] says what would be written where; [`run`] writes it. Each file is written as `NAME.part`
+//! and renamed when it is whole, so that a name without `.part` always means a whole file. Everything is
+//! created beneath one directory handle. Links come last: nothing is ever written through one.
+
+mod destination;
+mod links;
+mod plan;
+mod staging;
+mod write;
+
+pub use destination::Overwrite;
+pub use plan::{Item, Left, Plan, Renamed};
+pub use staging::{Staging, write_whole};
+
+use crate::container::{Container, Entry, EntryId, EntryKind, Extents, Location};
+use crate::digest::Value;
+use crate::error::{Error, Result};
+use crate::observe::Observer;
+use crate::path::Names;
+use crate::sink::{Sink, Want};
+use crate::source::SharedSource;
+use crate::walk::walk;
+use destination::Destination;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
+use write::{Content, Digests, Failed, Job, Outcome, Part, Target, Workers, Written};
+
+/// Files up to this size are read whole and written by another thread.
+const SMALL: u64 = 256 << 10;
+
+/// How to extract.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What happens to files that stand there already.
+    pub overwrite: Overwrite,
+    /// Which names are kept.
+    pub names: Names,
+    /// Computes SHA-256 of every file that is written.
+    pub digests: bool,
+    /// Reads the medium in order through this thread, because the medium itself is being digested.
+    pub in_order: bool,
+    /// Threads that write; 0 for as many as there are processors, at most four.
+    pub threads: usize,
+}
+
+/// What was written.
+#[derive(Debug, Default)]
+pub struct Extracted {
+    /// Files that stand there whole now, those that stood there before included.
+    pub files: u64,
+    /// Files of these that were there already and unchanged.
+    pub kept: u64,
+    /// Directories.
+    pub dirs: u64,
+    /// Symbolic and hard links.
+    pub links: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Members that were not written, and why; nothing is wrong with the medium.
+    pub left: Vec<Left>,
+    /// Members whose bytes could not be read.
+    pub failed: Vec<(String, Error)>,
+    /// Paths as written, below the destination, with their SHA-256; sorted.
+    pub digests: Vec<(PathBuf, Value)>,
+}
+
+/// Writes what `plan` says below `destination`.
+///
+/// # Errors
+/// `Refused` where it would harm what stands there; what the operating system said while writing. Bytes
+/// that cannot be read end up in [`Extracted::failed`] and do not stop the others.
+pub fn run(
+    container: &dyn Container,
+    plan: &Plan,
+    destination: &Path,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Extracted> {
+    let destination = Destination::open(destination, plan, options.overwrite)?;
+    let mut out = Extracted { left: plan.left.clone(), ..Extracted::default() };
+    for (path, bytes) in &plan.too_large {
+        out.failed.push((path.clone(), Error::limit("bytes unpacked from a medium of this size", *bytes)));
+    }
+    for local in plan.directories.keys() {
+        destination.make_directory(local)?;
+        out.dirs += 1;
+    }
+    let threads = match options.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from).min(4),
+        n => n,
+    };
+    let digests = if options.digests { Digests::Sha256 } else { Digests::None };
+    let (results, outcomes) = mpsc::channel::<Outcome>();
+    let wanted: Vec<EntryId> = plan.files.iter().map(|item| item.id).collect();
+    let walked = std::thread::scope(|scope| {
+        let workers = Workers::start(scope, threads, &results, observer, digests);
+        let items = plan.files.iter().map(|item| (item.id, item.local.as_path())).collect();
+        let mut sink = Writer {
+            destination: &destination,
+            items,
+            workers,
+            results,
+            digests,
+            in_order: options.in_order,
+            current: None,
+        };
+        walk(container, &wanted, &mut sink, observer)?;
+        sink.workers.flush()
+    });
+    let mut broken = None;
+    for outcome in outcomes {
+        match outcome {
+            Ok(Written { local, bytes, kept, digest }) => {
+                out.files += 1;
+                out.kept += u64::from(kept);
+                out.bytes = out.bytes.saturating_add(bytes);
+                out.digests.extend(digest.map(|value| (local, value)));
+            }
+            Err(Failed { path, error, of_medium: true }) => out.failed.push((path, error)),
+            Err(Failed { path, error, of_medium: false }) => {
+                broken = Some(broken.unwrap_or_else(|| error.of(&path)));
+            }
+        }
+    }
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    walked?;
+    let symlinks = plan.symlinks.iter().map(|(item, _)| Ok(container.entry(item.id)?.path.text().to_owned()));
+    links::make(&destination, plan, &symlinks.collect::<Result<Vec<_>>>()?, &mut out)?;
+    out.digests.sort_by(|(a, _), (b, _)| a.cmp(b));
+    out.failed.sort_by(|(a, _), (b, _)| a.cmp(b));
+    destination.finish(plan)?;
+    Ok(out)
+}
+
+/// Turns entries into jobs for the writing threads.
+struct Writer<'a> {
+    destination: &'a Destination,
+    items: HashMap<EntryId, &'a Path>,
+    workers: Workers,
+    results: Sender<Outcome>,
+    digests: Digests,
+    in_order: bool,
+    current: Option<Current>,
+}
+
+/// What is done with the entry at hand.
+enum Current {
+    /// Small: kept until it is whole, then written elsewhere.
+    Kept(Target, Vec<u8>),
+    /// Large: written as it comes.
+    Part(Box<Part>),
+    /// Its place is known: another thread copies.
+    Place(Target),
+    /// Handed over.
+    Given,
+}
+
+impl Writer<'_> {
+    fn target(&self, id: EntryId, entry: &Entry) -> Result<Option<Target>> {
+        let Some(local) = self.items.get(&id) else { return Ok(None) };
+        Ok(Some(Target {
+            directory: self.destination.parent(local)?,
+            local: (*local).to_owned(),
+            path: entry.path.text().to_owned(),
+            bytes: entry.bytes,
+            modified: entry.modified,
+            executable: entry.mode.is_some_and(|mode| mode & 0o111 != 0),
+        }))
+    }
+
+    fn report(&self, outcome: Outcome) {
+        // The receiver outlives the walk.
+        let _ = self.results.send(outcome);
+    }
+}
+
+/// True where a file of this size and time stands there: it was renamed only when it was whole.
+fn stands(target: &Target) -> bool {
+    let Some(name) = target.local.file_name() else { return false };
+    let Ok(meta) = target.directory.symlink_metadata(name) else { return false };
+    let time = target.modified.and_then(|time| time.to_system());
+    let same_time = match (time, meta.modified()) {
+        (Some(want), Ok(have)) => have.into_std() == want,
+        _ => false,
+    };
+    meta.is_file() && meta.len() == target.bytes && same_time
+}
+
+impl Sink for Writer<'_> {
+    fn begin(&mut self, id: EntryId, entry: &Entry) -> Result<Want> {
+        let Some(target) = self.target(id, entry)? else { return Ok(Want::Skip) };
+        if entry.kind != EntryKind::File {
+            return Ok(Want::Skip);
+        }
+        if self.destination.keep_same && stands(&target) {
+            self.workers.give(Job { target, content: Content::Standing })?;
+            return Ok(Want::Skip);
+        }
+        let want = match entry.location {
+            Location::Stored(_) if !self.in_order => Want::Place,
+            _ => Want::Bytes,
+        };
+        self.current = Some(match want {
+            Want::Place => Current::Place(target),
+            _ if entry.bytes <= SMALL => Current::Kept(target, Vec::new()),
+            _ => match Part::begin(target, self.digests) {
+                Ok(part) => Current::Part(Box::new(part)),
+                Err(failed) => return Err(failed.error.of(&failed.path)),
+            },
+        });
+        Ok(want)
+    }
+
+    fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.current {
+            Some(Current::Kept(_, kept)) => kept.extend_from_slice(bytes),
+            Some(Current::Part(part)) => part.write(bytes)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn stored(&mut self, _: &Entry, source: &SharedSource, extents: &Extents) -> Result<()> {
+        if let Some(Current::Place(target)) = self.current.take() {
+            self.current = Some(Current::Given);
+            self.workers.give(Job { target, content: Content::Place(source.clone(), extents.clone()) })?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, entry: &Entry, outcome: Result<()>) -> Result<()> {
+        let current = self.current.take();
+        if let Err(error) = outcome {
+            // Half a file is not left under its own name; the part goes when it is dropped.
+            self.report(Err(Failed::of_medium(entry.path.text(), error)));
+            return Ok(());
+        }
+        match current {
+            Some(Current::Kept(target, bytes)) => {
+                self.workers.give(Job { target, content: Content::Bytes(bytes) })
+            }
+            Some(Current::Part(part)) => {
+                self.report(part.finish());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}

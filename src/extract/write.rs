@@ -1,0 +1,387 @@
+//! Threads that write files while the medium is read.
+
+use super::destination::{create, part_name};
+use crate::container::Extents;
+use crate::digest::{Algorithm, Hasher, Value};
+use crate::error::{Error, Kind, Result};
+use crate::observe::Observer;
+use crate::sink::CHUNK;
+use crate::source::{SharedSource, Source};
+use crate::time::Timestamp;
+use cap_std::fs::Dir;
+use std::fs::{File, FileTimes};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
+
+/// Batches that wait for a writer. With [`BATCH_BYTES`] this bounds memory.
+const QUEUE: usize = 4;
+/// Small files are handed over many at a time: waking a thread costs more than writing one of them.
+const BATCH_FILES: usize = 64;
+/// Bytes of a batch, after which it is handed over.
+const BATCH_BYTES: u64 = 1 << 20;
+
+/// A file to be written.
+pub(super) struct Job {
+    pub(super) target: Target,
+    pub(super) content: Content,
+}
+
+/// Where and how a file is to stand.
+pub(super) struct Target {
+    pub(super) directory: Arc<Dir>,
+    /// Below the destination.
+    pub(super) local: PathBuf,
+    /// In the medium.
+    pub(super) path: String,
+    pub(super) bytes: u64,
+    pub(super) modified: Option<Timestamp>,
+    pub(super) executable: bool,
+}
+
+/// Where a file's bytes come from.
+pub(super) enum Content {
+    Bytes(Vec<u8>),
+    Place(SharedSource, Extents),
+    /// The file stands there already; only its digest is wanted.
+    Standing,
+}
+
+/// A file that stands there whole.
+pub(super) struct Written {
+    pub(super) local: PathBuf,
+    pub(super) bytes: u64,
+    pub(super) kept: bool,
+    pub(super) digest: Option<Value>,
+}
+
+/// A file that does not.
+pub(super) struct Failed {
+    pub(super) path: String,
+    pub(super) error: Error,
+    /// True where the medium is at fault and not this machine.
+    pub(super) of_medium: bool,
+}
+
+impl Failed {
+    pub(super) fn of_medium(path: &str, error: Error) -> Self {
+        Self { path: path.to_owned(), error, of_medium: true }
+    }
+}
+
+pub(super) type Outcome = std::result::Result<Written, Failed>;
+
+/// The threads, as long as someone holds this.
+pub(super) struct Workers {
+    jobs: SyncSender<Vec<Job>>,
+    batch: Vec<Job>,
+    batch_bytes: u64,
+    /// This machine failed a writer: no more jobs make sense.
+    broken: Arc<AtomicBool>,
+}
+
+impl Workers {
+    pub(super) fn start<'scope, 'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        threads: usize,
+        results: &Sender<Outcome>,
+        observer: &'env dyn Observer,
+        digests: Digests,
+    ) -> Self {
+        let (jobs, waiting) = sync_channel::<Vec<Job>>(QUEUE);
+        let waiting: Arc<Mutex<Receiver<Vec<Job>>>> = Arc::new(Mutex::new(waiting));
+        let broken = Arc::new(AtomicBool::new(false));
+        for _ in 0..threads.max(1) {
+            let (waiting, results, broken) = (waiting.clone(), results.clone(), broken.clone());
+            scope.spawn(move || {
+                loop {
+                    let batch = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(batch) = batch else { break };
+                    for job in batch {
+                        if broken.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        let outcome = write(job, observer, digests);
+                        if outcome.as_ref().is_err_and(|failed| !failed.of_medium) {
+                            broken.store(true, Ordering::Relaxed);
+                        }
+                        // The receiver lives as long as the scope does.
+                        let _ = results.send(outcome);
+                    }
+                }
+            });
+        }
+        Self { jobs, batch: Vec::new(), batch_bytes: 0, broken }
+    }
+
+    /// Hands a job over, small ones together. Waits while all writers are busy and the queue is full.
+    ///
+    /// # Errors
+    /// `Cancelled` once a writer failed; the writer's own report says why.
+    pub(super) fn give(&mut self, job: Job) -> Result<()> {
+        self.batch_bytes = self.batch_bytes.saturating_add(job.target.bytes);
+        self.batch.push(job);
+        if self.batch.len() < BATCH_FILES && self.batch_bytes < BATCH_BYTES { Ok(()) } else { self.flush() }
+    }
+
+    /// Hands over what waits.
+    ///
+    /// # Errors
+    /// As [`Workers::give`].
+    pub(super) fn flush(&mut self) -> Result<()> {
+        let stopped = || Error::new(Kind::Cancelled);
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(stopped());
+        }
+        self.batch_bytes = 0;
+        match std::mem::take(&mut self.batch) {
+            batch if batch.is_empty() => Ok(()),
+            batch => self.jobs.send(batch).map_err(|_| stopped()),
+        }
+    }
+}
+
+/// Whether SHA-256 of what is written is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Digests {
+    None,
+    Sha256,
+}
+
+impl Digests {
+    fn hasher(self) -> Option<Hasher> {
+        (self == Self::Sha256).then(|| Hasher::new(&[Algorithm::Sha256]))
+    }
+}
+
+/// A file being written under its `.part` name; gone if it is dropped before it is finished.
+pub(super) struct Part {
+    target: Target,
+    name: std::ffi::OsString,
+    file: Option<File>,
+    hasher: Option<Hasher>,
+    /// True where the last bytes are a hole: they are there once the length is set.
+    ends_in_hole: bool,
+}
+
+impl Part {
+    pub(super) fn begin(target: Target, digests: Digests) -> std::result::Result<Self, Failed> {
+        let mut number = 0u32;
+        loop {
+            let name = part_name(&target.local, number);
+            match create(&target.directory, &name) {
+                Ok(file) => {
+                    return Ok(Self {
+                        target,
+                        name,
+                        file: Some(file),
+                        hasher: digests.hasher(),
+                        ends_in_hole: false,
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 100 => number += 1,
+                Err(error) => {
+                    return Err(Failed { path: target.path, error: error.into(), of_medium: false });
+                }
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
+        self.ends_in_hole = false;
+        match &mut self.file {
+            Some(file) => Ok(file.write_all(bytes)?),
+            None => Ok(()),
+        }
+    }
+
+    /// A hole: bytes of zero that are not written.
+    fn skip(&mut self, len: u64) -> Result<()> {
+        if let Some(hasher) = &mut self.hasher {
+            let zeros = [0u8; 4096];
+            let mut left = len;
+            while left > 0 {
+                let n = left.min(zeros.len() as u64);
+                hasher.update(zeros.get(..usize::try_from(n).unwrap_or(0)).unwrap_or_default());
+                left -= n;
+            }
+        }
+        if let Some(file) = &mut self.file {
+            let by =
+                i64::try_from(len).map_err(|_| Error::limit("bytes of one file", i64::MAX.unsigned_abs()))?;
+            file.seek(SeekFrom::Current(by))?;
+            self.ends_in_hole = len > 0;
+        }
+        Ok(())
+    }
+
+    /// The file is whole: it gets its time and its name.
+    pub(super) fn finish(mut self) -> Outcome {
+        let wrong = |target: &Target, error: io::Error| Failed {
+            path: target.path.clone(),
+            error: error.into(),
+            of_medium: false,
+        };
+        if let Some(file) = self.file.take() {
+            let length = if self.ends_in_hole { file.set_len(self.target.bytes) } else { Ok(()) };
+            let settled = length.and_then(|()| settle(&file, &self.target));
+            drop(file);
+            let own_name = self.target.local.file_name().unwrap_or_default().to_owned();
+            let renamed = settled
+                .and_then(|()| self.target.directory.rename(&self.name, &self.target.directory, own_name));
+            if let Err(error) = renamed {
+                let _ = self.target.directory.remove_file(&self.name);
+                return Err(wrong(&self.target, error));
+            }
+        }
+        Ok(Written {
+            local: std::mem::take(&mut self.target.local),
+            bytes: self.target.bytes,
+            kept: false,
+            digest: self.hasher.take().and_then(|hasher| hasher.finish().pop()),
+        })
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = self.target.directory.remove_file(&self.name);
+        }
+    }
+}
+
+/// Mode and time.
+fn settle(file: &File, target: &Target) -> io::Result<()> {
+    #[cfg(unix)]
+    if target.executable {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.metadata()?.permissions().mode();
+        // Who may read may run; set-user-ID and the like never come from a medium.
+        file.set_permissions(std::fs::Permissions::from_mode(mode & 0o777 | (mode & 0o444) >> 2))?;
+    }
+    if let Some(time) = target.modified.and_then(Timestamp::to_system) {
+        // Some file systems cannot hold every time a medium can.
+        let _ = file.set_times(FileTimes::new().set_modified(time));
+    }
+    Ok(())
+}
+
+fn write(job: Job, observer: &dyn Observer, digests: Digests) -> Outcome {
+    let Job { target, content } = job;
+    let path = target.path.clone();
+    let failed = |error: Error| Failed { path: path.clone(), error, of_medium: false };
+    match content {
+        Content::Standing => {
+            let digest = match digests.hasher() {
+                Some(hasher) => Some(digest_standing(&target, hasher).map_err(failed)?),
+                None => None,
+            };
+            Ok(Written { local: target.local, bytes: target.bytes, kept: true, digest: digest.flatten() })
+        }
+        Content::Bytes(bytes) => {
+            let mut part = Part::begin(target, digests)?;
+            part.write(&bytes).map_err(failed)?;
+            part.finish()
+        }
+        Content::Place(source, extents) => {
+            let mut part = Part::begin(target, digests)?;
+            let mut left = part.target.bytes;
+            for piece in extents.pieces() {
+                let len = piece.len.min(left);
+                left -= len;
+                match piece.at {
+                    Some(at) => copy(&mut part, &source, at, len, observer)?,
+                    None => part.skip(len).map_err(failed)?,
+                }
+            }
+            part.finish()
+        }
+    }
+}
+
+fn digest_standing(target: &Target, mut hasher: Hasher) -> Result<Option<Value>> {
+    let mut file = target.directory.open(target.local.file_name().map(Path::new).unwrap_or(Path::new("")))?;
+    let mut buf = vec![0; CHUNK];
+    loop {
+        match io::Read::read(&mut file, &mut buf)? {
+            0 => return Ok(hasher.finish().pop()),
+            n => hasher.update(buf.get(..n).unwrap_or_default()),
+        }
+    }
+}
+
+/// Copies `len` bytes at `at` of `source`: by the kernel where nobody wants to see them.
+fn copy(
+    part: &mut Part,
+    source: &SharedSource,
+    at: u64,
+    len: u64,
+    observer: &dyn Observer,
+) -> std::result::Result<(), Failed> {
+    let cancelled =
+        |path: &str| Failed { path: path.to_owned(), error: Error::new(Kind::Cancelled), of_medium: false };
+    let mut done = 0u64;
+    if part.hasher.is_none() && len > CHUNK as u64 {
+        done = by_kernel(part, &**source, at, len, observer);
+    }
+    let mut buf = vec![0; usize::try_from(len - done).unwrap_or(CHUNK).clamp(1, CHUNK)];
+    while done < len {
+        if observer.cancelled() {
+            return Err(cancelled(&part.target.path));
+        }
+        let want = usize::try_from(len - done).unwrap_or(CHUNK).min(CHUNK);
+        let part_of = buf.get_mut(..want).unwrap_or_default();
+        let n = source
+            .read_at(at + done, part_of)
+            .map_err(|error| Failed::of_medium(&part.target.path, error.into()))?;
+        if n == 0 {
+            let error = Error::truncated(at.saturating_add(len), source.len()).during("content");
+            return Err(Failed::of_medium(&part.target.path, error));
+        }
+        let bytes = part_of.get(..n).unwrap_or_default();
+        part.write(bytes).map_err(|error| Failed {
+            path: part.target.path.clone(),
+            error,
+            of_medium: false,
+        })?;
+        done += n as u64;
+        observer.advance(n as u64);
+    }
+    Ok(())
+}
+
+/// How many bytes the kernel copied; what is left goes through memory, where errors get their names.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn by_kernel(part: &mut Part, source: &dyn Source, at: u64, len: u64, observer: &dyn Observer) -> u64 {
+    /// So much at once, that progress is seen and stopping is quick.
+    const STEP: u64 = 16 << 20;
+    let (Some(file), Some((from, mut offset))) = (&part.file, source.in_file(at..at.saturating_add(len)))
+    else {
+        return 0;
+    };
+    let mut done = 0u64;
+    while done < len && !observer.cancelled() {
+        let want = usize::try_from((len - done).min(STEP)).unwrap_or(0);
+        // Without an offset of its own the target's position moves along, as `write` expects.
+        match rustix::fs::copy_file_range(from, Some(&mut offset), file, None, want) {
+            Ok(n) if n > 0 => {
+                done += n as u64;
+                observer.advance(n as u64);
+            }
+            _ => break,
+        }
+    }
+    done
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn by_kernel(_: &mut Part, _: &dyn Source, _: u64, _: u64, _: &dyn Observer) -> u64 {
+    0
+}

@@ -1,0 +1,145 @@
+//! The formats: one value each in [`FORMATS`], from which every list is derived.
+//!
+//! To add a format: write its file (or folder) with a `pub static FORMAT: Format`, add its `mod` line
+//! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
+
+pub mod directory;
+pub mod iso9660;
+pub mod not_medium;
+pub mod udf;
+
+use crate::container::Container;
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::source::{SharedSource, Source, read_up_to};
+
+/// A format: how it is recognised and opened, and what its reader cannot do.
+pub struct Format {
+    /// File name, JSON value, fixture folder, fuzz corpus: the same word.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// The documents that define it.
+    pub spec: &'static [&'static str],
+    /// What this reader cannot do; printed by `discless formats`.
+    pub limits: &'static [&'static str],
+    /// Looks at a source and says how sure it is.
+    pub probe: fn(&Probe<'_>) -> Result<Option<Evidence>>,
+    /// Reads the catalogue of entries.
+    pub open: fn(SharedSource, &Options) -> Result<Box<dyn Container>>,
+}
+
+/// Every format, in no particular order: evidence decides.
+pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
+
+/// How to open.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What the medium may ask of us.
+    pub limits: Limits,
+    /// Shows this tree and no other; the best one by evidence where it is `None`.
+    pub tree: Option<Tree>,
+}
+
+/// One of the trees that an optical disc may hold side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tree {
+    /// UDF.
+    Udf,
+    /// ISO 9660 with Rock Ridge names and attributes.
+    RockRidge,
+    /// The Joliet supplementary tree.
+    Joliet,
+    /// The ISO 9660:1999 enhanced tree.
+    Enhanced,
+    /// The plain primary tree, capitals and all.
+    Iso9660,
+}
+
+impl Tree {
+    /// Every tree, by the name it has in `--tree` and `layers`.
+    pub const ALL: [Self; 5] = [Self::Udf, Self::RockRidge, Self::Joliet, Self::Enhanced, Self::Iso9660];
+
+    /// The word for `--tree`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Udf => "udf",
+            Self::RockRidge => "rockridge",
+            Self::Joliet => "joliet",
+            Self::Enhanced => "enhanced",
+            Self::Iso9660 => "iso9660",
+        }
+    }
+}
+
+/// How sure a probe is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// Something fits; opening will tell.
+    Possible,
+    /// A signature is where it must be.
+    Likely,
+    /// A signature, and what it points at is there too.
+    Sure,
+}
+
+/// Why a source seems to be of a format.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// How sure.
+    pub certainty: Certainty,
+    /// What was seen, for `-v`.
+    pub why: String,
+}
+
+/// What probes look at: the first bytes are read once for all of them.
+pub struct Probe<'a> {
+    /// The whole source, for looks further in.
+    pub source: &'a dyn Source,
+    /// Its first 64 KiB, or all of it.
+    pub head: Vec<u8>,
+}
+
+impl<'a> Probe<'a> {
+    /// Reads the head.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub fn new(source: &'a dyn Source) -> Result<Self> {
+        Ok(Self { source, head: read_up_to(source, 0, 64 << 10)? })
+    }
+
+    /// True where `bytes` stand at `at` in the head.
+    #[must_use]
+    pub fn has(&self, at: usize, bytes: &[u8]) -> bool {
+        self.head.get(at..).is_some_and(|rest| rest.starts_with(bytes))
+    }
+}
+
+/// The format of that name.
+///
+/// # Errors
+/// `NotFound` with the names there are.
+pub fn by_name(name: &str) -> Result<&'static Format> {
+    FORMATS.iter().copied().find(|format| format.name == name).ok_or_else(|| {
+        let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+        Error::not_found(format!("format {name}"), Some(names.join(", ")))
+    })
+}
+
+/// All formats that recognise the source, the surest first.
+///
+/// # Errors
+/// What the operating system said.
+pub fn recognise(source: &dyn Source) -> Result<Vec<(&'static Format, Evidence)>> {
+    let probe = Probe::new(source)?;
+    let mut found = Vec::new();
+    for format in FORMATS {
+        if let Some(evidence) = (format.probe)(&probe)? {
+            found.push((*format, evidence));
+        }
+    }
+    found.sort_by_key(|(_, evidence)| std::cmp::Reverse(evidence.certainty));
+    Ok(found)
+}

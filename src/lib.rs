@@ -1,0 +1,30 @@
+//! *Install media without the disc.* Opens a downloaded install medium, says what it is, checks that
+//! it is whole, and gets its files out. Nothing in a medium is ever run.
+//!
+//! The library knows no terminal: the command line (feature `cli`) is the only place that prints.
+//! `docs/ARCHITECTURE.md` is the map.
+
+pub mod container;
+pub mod digest;
+pub mod entry;
+pub mod error;
+pub mod extract;
+pub mod fields;
+pub mod formats;
+pub mod inspect;
+mod limits;
+pub mod medium;
+pub mod nest;
+pub mod observe;
+pub mod path;
+pub mod report;
+pub mod select;
+pub mod sink;
+pub mod source;
+pub mod text;
+pub mod time;
+pub mod verify;
+pub mod walk;
+
+pub use error::{Error, Result};
+pub use limits::Limits;

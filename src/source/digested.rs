@@ -1,0 +1,136 @@
+//! A source that is digested while others read it, so that a medium is verified by the reads that
+//! extract it.
+//!
+//! It keeps a *frontier*: a read that touches it hashes those bytes and moves it; a read a little
+//! beyond fills the gap first; a far read (a look-up at the end of the disc) leaves it alone.
+//! [`Digested::finish`] reads what is left.
+
+use super::{SharedSource, Source};
+use crate::digest::{Algorithm, Hasher, Value};
+use crate::error::{Error, Result};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A gap so small is read for the digest at once: the reads around it are near.
+const GAP: u64 = 4 << 20;
+const BLOCK: usize = 1 << 20;
+
+struct Front {
+    at: u64,
+    hasher: Hasher,
+}
+
+/// Another source and the digests of all its bytes.
+pub struct Digested {
+    inner: SharedSource,
+    front: Mutex<Front>,
+}
+
+impl Digested {
+    /// Begins at the first byte.
+    #[must_use]
+    pub fn new(inner: SharedSource, algorithms: &[Algorithm]) -> Self {
+        Self { inner, front: Mutex::new(Front { at: 0, hasher: Hasher::new(algorithms) }) }
+    }
+
+    /// Reads what no one has read yet and gives the digests of the whole. `advance` is told the bytes.
+    ///
+    /// # Errors
+    /// What the operating system said; `Cancelled` where `advance` answers false.
+    pub fn finish(self: Arc<Self>, advance: &mut dyn FnMut(u64) -> bool) -> Result<Vec<Value>> {
+        let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buf = vec![0; BLOCK];
+        while front.at < self.inner.len() {
+            let n = self.fill(&mut front, u64::MAX, &mut buf)?;
+            if !advance(n) {
+                return Err(Error::new(crate::error::Kind::Cancelled));
+            }
+        }
+        Ok(front.hasher.clone().finish())
+    }
+
+    /// Hashes one block from the frontier, no further than `to`.
+    fn fill(&self, front: &mut Front, to: u64, buf: &mut [u8]) -> io::Result<u64> {
+        let want = usize::try_from(to.saturating_sub(front.at)).unwrap_or(usize::MAX).min(buf.len());
+        let Some(part) = buf.get_mut(..want) else { return Ok(0) };
+        let n = self.inner.read_at(front.at, part)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        front.hasher.update(part.get(..n).unwrap_or_default());
+        front.at += n as u64;
+        Ok(n as u64)
+    }
+}
+
+impl Source for Digested {
+    fn len(&self) -> u64 {
+        self.inner.len()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
+        if offset > front.at && offset - front.at <= GAP && offset < self.inner.len() {
+            let mut gap = vec![0; BLOCK];
+            while front.at < offset {
+                self.fill(&mut front, offset, &mut gap)?;
+            }
+        }
+        if offset > front.at || offset.saturating_add(buf.len() as u64) <= front.at {
+            drop(front);
+            return self.inner.read_at(offset, buf);
+        }
+        let n = self.inner.read_at(offset, buf)?;
+        let fresh = usize::try_from(front.at - offset).unwrap_or(usize::MAX);
+        if let Some(bytes) = buf.get(fresh..n).filter(|bytes| !bytes.is_empty()) {
+            front.hasher.update(bytes);
+            front.at += bytes.len() as u64;
+        }
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "small numbers of a test")]
+mod tests {
+    use super::*;
+    use crate::source::Counting;
+    use proptest::prelude::*;
+
+    fn sum(bytes: &[u8]) -> Vec<Value> {
+        let mut hasher = Hasher::new(&[Algorithm::Sha256]);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    proptest! {
+        #[test]
+        fn the_digest_is_the_same_in_any_order_of_reads(
+            reads in prop::collection::vec((0u64..6000, 0usize..3000), 0..20)
+        ) {
+            let bytes: Vec<u8> = (0..5000u32).map(|i| (i % 253) as u8).collect();
+            let source = Arc::new(Digested::new(Arc::new(bytes.clone()), &[Algorithm::Sha256]));
+            for (offset, len) in reads {
+                let mut buf = vec![0; len];
+                let n = source.read_at(offset, &mut buf).unwrap();
+                let want = bytes.get(offset as usize..).unwrap_or_default();
+                prop_assert_eq!(&buf[..n], &want[..len.min(want.len())]);
+            }
+            prop_assert_eq!(source.finish(&mut |_| true).unwrap(), sum(&bytes));
+        }
+    }
+
+    #[test]
+    fn bytes_read_in_order_are_read_once() {
+        let bytes = vec![7u8; 3 << 20];
+        let counting = Arc::new(Counting::new(Arc::new(bytes.clone())));
+        let source = Arc::new(Digested::new(counting.clone(), &[Algorithm::Sha256]));
+        let mut buf = vec![0; 100_000];
+        // Every other 100 kB, as files with gaps between them.
+        for i in (0..30u64).step_by(2) {
+            source.read_at(i * 100_000, &mut buf).unwrap();
+        }
+        assert_eq!(source.finish(&mut |_| true).unwrap(), sum(&bytes));
+        assert_eq!(counting.bytes(), bytes.len() as u64);
+    }
+}

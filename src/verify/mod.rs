@@ -1,0 +1,17 @@
+//! Whether a medium is what its publisher gave out: what can be compared, with what, and the verdict.
+
+mod check;
+pub mod discover;
+mod expect;
+pub mod hash;
+mod list;
+mod run;
+pub mod sums;
+
+pub use check::{Amount, Check, Outcome, Verdict, structure};
+pub use discover::beside;
+pub use expect::{Expectations, Expected, read_list};
+pub use hash::hash;
+pub use list::{gnu_line, tag_line};
+pub use run::{Depth, Verified, digests, directory, verify};
+pub use sums::Sums;

@@ -1,0 +1,103 @@
+//! The `--json` contract: `docs/schema/` is what the types say, and every document that the program
+//! prints is read back by those types, which deny unknown fields.
+//!
+//! `DISCLESS_WRITE_SCHEMA=1 cargo test --all-features --test json` renews the schema files.
+#![cfg(test)]
+
+use discless::report::{Document, ErrorDocument, Extract, Formats, Hash, Inspect, List, Verify};
+use schemars::{JsonSchema, schema_for};
+use serde::de::DeserializeOwned;
+use std::path::Path;
+use std::process::Command;
+
+const SAMPLE: &str = "testdata/sample/lab-tools.iso";
+
+fn run(args: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_discless"))
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn read_back<T: DeserializeOwned + serde::Serialize>(args: &[&str], code: i32) -> T {
+    let (status, text) = run(args);
+    assert_eq!(status, Some(code), "{args:?}");
+    let document: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}\n{text}"));
+    // Nothing is lost on the way: what is read back says the same.
+    let again: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mine = serde_json::to_value(&document).unwrap();
+    assert_eq!(mine["schema"], again["schema"]);
+    assert!(text.trim_start().starts_with("{\n  \"schema\""), "\"schema\" comes first");
+    document
+}
+
+#[test]
+fn every_document_is_read_back_by_its_type() {
+    let inspect: Document<Inspect> = read_back(&["inspect", "--json", SAMPLE], 0);
+    assert_eq!(inspect.schema, "discless.inspect/1");
+    assert_eq!(inspect.sources[0].platform.value, "x64");
+    assert_eq!(inspect.sources[0].platform.starter.as_deref(), Some("x86"));
+    assert_eq!(inspect.sources[0].versions[0].file_version.as_deref(), Some("2.1.240.6"));
+    let list: Document<List> = read_back(&["list", "--json", SAMPLE], 0);
+    assert_eq!(list.sources[0].entries.len(), 7);
+    let verify: Document<Verify> = read_back(&["verify", "--json", SAMPLE], 0);
+    assert_eq!(verify.sources[0].verdict, "verified");
+    let hash: Document<Hash> = read_back(&["hash", "--json", "--algo", "sha256,md5", SAMPLE], 0);
+    assert_eq!(hash.sources[0].digests.len(), 2);
+    assert_eq!(hash.sources[0].source.sha256, verify.sources[0].source.sha256);
+    let extract: Extract = read_back(&["extract", "--json", "-n", SAMPLE, "-o", "target/json-none"], 0);
+    assert_eq!((extract.files, extract.dirs), (5, 2));
+    let formats: Formats = read_back(&["formats", "--json"], 0);
+    assert!(formats.formats.iter().any(|format| format.name == "udf"));
+    let error: ErrorDocument = read_back(&["inspect", "--json", "testdata/not_medium/web-page/input.iso"], 1);
+    assert_eq!(error.error.kind, "invalid");
+    assert!(error.error.hint.is_some());
+}
+
+#[test]
+fn every_hostile_fixture_gives_a_document_too() {
+    for case in ["hostile-names-joliet", "hostile-links-out", "hostile-loop-to-root", "rockridge-latin1"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/iso9660").join(case);
+        let packed = folder.join("input.iso.gz");
+        let image = if packed.exists() {
+            let out = std::env::temp_dir().join(format!("discless-json-{}-{case}.iso", std::process::id()));
+            let mut bytes = Vec::new();
+            let file = std::fs::File::open(packed).unwrap();
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(file), &mut bytes).unwrap();
+            std::fs::write(&out, bytes).unwrap();
+            out
+        } else {
+            folder.join("input.iso")
+        };
+        let image = image.to_str().unwrap();
+        let (_, text) = run(&["list", "--json", image]);
+        serde_json::from_str::<Document<List>>(&text).unwrap();
+        let (_, text) = run(&["verify", "--json", "--deep", image]);
+        serde_json::from_str::<Document<Verify>>(&text).unwrap();
+        let (_, text) = run(&["extract", "--json", "-n", image, "-o", "target/json-none"]);
+        serde_json::from_str::<Extract>(&text).unwrap();
+    }
+}
+
+fn check_schema<T: JsonSchema>(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(format!("{name}.json"));
+    let now = serde_json::to_string_pretty(&schema_for!(T)).unwrap() + "\n";
+    if std::env::var_os("DISCLESS_WRITE_SCHEMA").is_some() {
+        std::fs::write(&path, &now).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+    assert_eq!(committed, now, "docs/schema/{name}.json is not what the types say");
+}
+
+#[test]
+fn the_committed_schemas_are_what_the_types_say() {
+    check_schema::<Document<Inspect>>("inspect");
+    check_schema::<Document<List>>("list");
+    check_schema::<Document<Verify>>("verify");
+    check_schema::<Document<Hash>>("hash");
+    check_schema::<Extract>("extract");
+    check_schema::<Formats>("formats");
+    check_schema::<ErrorDocument>("error");
+}
