@@ -169,6 +169,12 @@ pub trait Container: Send + Sync {
     /// What reading it gave.
     fn catalogue(&self) -> &Catalogue;
 
+    /// The checksum that the format keeps of its members' bytes and that reading them compares: `crc32`.
+    /// `None` where a changed byte goes unnoticed.
+    fn member_checksum(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The bytes it lies in.
     fn source(&self) -> &SharedSource {
         &self.catalogue().source

@@ -38,6 +38,8 @@ pub enum Kind {
     NotMedium(NotMedium),
     /// Valid, and beyond what this reader does.
     Unsupported(&'static str),
+    /// Valid, and only readable with a key.
+    Encrypted(&'static str),
     /// A limit of [`Limits`](crate::Limits) was reached.
     Limit {
         /// What was counted.
@@ -152,6 +154,12 @@ impl Error {
         Self::new(Kind::Unsupported(what))
     }
 
+    /// Only readable with a key.
+    #[must_use]
+    pub fn encrypted(what: &'static str) -> Self {
+        Self::new(Kind::Encrypted(what))
+    }
+
     /// A limit was reached.
     #[must_use]
     pub fn limit(what: &'static str, limit: u64) -> Self {
@@ -218,6 +226,31 @@ impl Error {
         place.medium =
             if place.medium.is_empty() { medium.to_owned() } else { format!("{medium}!/{}", place.medium) };
         self
+    }
+
+    /// The same error once more, for the next member that it hits.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let kind = match &self.0.kind {
+            Kind::Truncated { need, have } => Kind::Truncated { need: *need, have: *have },
+            Kind::Damaged(what) => Kind::Damaged(what),
+            Kind::Invalid(what) => Kind::Invalid(what),
+            Kind::NotMedium(what) => Kind::NotMedium(what.clone()),
+            Kind::Unsupported(what) => Kind::Unsupported(what),
+            Kind::Encrypted(what) => Kind::Encrypted(what),
+            Kind::Limit { what, limit } => Kind::Limit { what, limit: *limit },
+            Kind::NotFound { wanted, similar } => {
+                Kind::NotFound { wanted: wanted.clone(), similar: similar.clone() }
+            }
+            Kind::Io(error) => Kind::Io(match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(error.kind(), error.to_string()),
+            }),
+            Kind::Usage(message) => Kind::Usage(message.clone()),
+            Kind::Refused(refusal) => Kind::Refused(refusal.clone()),
+            Kind::Cancelled => Kind::Cancelled,
+        };
+        Self(Box::new(Inner { kind, place: self.0.place.clone() }))
     }
 
     /// True where the medium itself is at fault (exit code 1), not the request or this machine.
@@ -290,6 +323,7 @@ impl fmt::Display for Kind {
             Self::NotMedium(NotMedium::Unknown) => f.write_str("is no install medium that is known here"),
             Self::NotMedium(what) => write!(f, "is {what}, not install media"),
             Self::Unsupported(what) => write!(f, "not supported: {what}"),
+            Self::Encrypted(what) => write!(f, "encrypted: {what}"),
             Self::Limit { what, limit } => write!(f, "more than {limit} {what}"),
             Self::NotFound { wanted, .. } => write!(f, "{wanted} not found"),
             Self::Io(error) => f.write_str(&io_words(error)),

@@ -4,6 +4,7 @@
 //! The library knows no terminal: the command line (feature `cli`) is the only place that prints.
 //! `docs/ARCHITECTURE.md` is the map.
 
+pub mod ahead;
 pub mod container;
 pub mod digest;
 pub mod entry;
@@ -11,6 +12,7 @@ pub mod error;
 pub mod extract;
 pub mod fields;
 pub mod formats;
+pub mod guard;
 pub mod inspect;
 mod limits;
 pub mod medium;
@@ -21,6 +23,7 @@ pub mod report;
 pub mod select;
 pub mod sink;
 pub mod source;
+pub mod surroundings;
 pub mod text;
 pub mod time;
 pub mod verify;

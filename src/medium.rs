@@ -5,8 +5,9 @@ use crate::container::{
     Catalogue, Container, Entry, EntryId, EntryKind, Finding, Layer, Location, Region, Role, Severity, stored,
 };
 use crate::error::{Error, Kind, Result};
-use crate::formats::{self, Options, Tree, iso9660, not_medium, udf};
+use crate::formats::{self, Evidence, Format, Options, Tree, iso9660, not_medium, udf};
 use crate::limits::Limits;
+use crate::sink::{Sink, deliver};
 use crate::source::{RawLayout, RawSectors, SharedSource, Source, SourceReader, read_up_to};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -47,9 +48,14 @@ pub fn open(source: &SharedSource, name: &str, options: &Options) -> Result<Box<
 
 /// Opens every format that recognises the source, and joins what belongs together.
 fn recognised(source: &SharedSource, options: &Options) -> Result<Disc> {
+    let found = formats::recognise(&**source)?;
+    let is_disc = |name: &str| name == udf::FORMAT.name || name == iso9660::FORMAT.name;
+    if options.tree.is_none() && !found.iter().any(|(format, _)| is_disc(format.name)) && !found.is_empty() {
+        return package(source, &found, options);
+    }
     let mut opened: Vec<Box<dyn Container>> = Vec::new();
     let mut failed: Vec<(&str, Error)> = Vec::new();
-    for (format, _) in formats::recognise(&**source)? {
+    for (format, _) in found.into_iter().filter(|(format, _)| is_disc(format.name)) {
         let is_udf = format.name == udf::FORMAT.name;
         match options.tree {
             Some(Tree::Udf) if !is_udf => continue,
@@ -84,6 +90,17 @@ fn recognised(source: &SharedSource, options: &Options) -> Result<Disc> {
     }
     for (title, error) in failed {
         let what = format!("the image is {title}, too, and that cannot be read: {error}");
+        disc.joined.findings.push(Finding::new(Severity::Damaged, what));
+    }
+    Ok(disc)
+}
+
+/// Opens what is no optical disc. What a surer format than the one that opened said is kept.
+fn package(source: &SharedSource, found: &[(&'static Format, Evidence)], options: &Options) -> Result<Disc> {
+    let (container, failed) = formats::open_surest(source, found, options)?;
+    let mut disc = Disc::new(container);
+    for (format, error) in failed {
+        let what = format!("it looks like {}, which cannot be read: {error}", format.title);
         disc.joined.findings.push(Finding::new(Severity::Damaged, what));
     }
     Ok(disc)
@@ -256,6 +273,22 @@ impl Container for Disc {
             return self.chosen.open(id);
         }
         Ok(Box::new(SourceReader::new(stored(self.source(), self.entry(id)?)?)))
+    }
+
+    fn read_in_order(&self, wanted: &[EntryId], sink: &mut dyn Sink) -> Result<()> {
+        // What the siblings added are stored boot images; everything else the chosen container reads as it
+        // reads best.
+        let here = self.chosen.entries().len();
+        let (own, added): (Vec<EntryId>, Vec<EntryId>) = wanted.iter().partition(|id| id.0 < here);
+        self.chosen.read_in_order(&own, sink)?;
+        for id in added {
+            deliver(self.source(), (id, self.entry(id)?), || self.open(id), sink)?;
+        }
+        Ok(())
+    }
+
+    fn member_checksum(&self) -> Option<&'static str> {
+        self.chosen.member_checksum()
     }
 
     fn sub_source(&self, id: EntryId, limits: &Limits) -> Result<SharedSource> {

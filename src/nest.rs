@@ -4,9 +4,11 @@
 use crate::container::{Container, EntryId, EntryKind};
 use crate::error::{Error, Result};
 use crate::formats::{Options, directory};
+use crate::limits::Limits;
 use crate::medium;
 use crate::select;
 use crate::source::{FileSource, SharedSource, spool};
+use crate::surroundings::{Beside, OnDisk, Surroundings};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ pub struct Named {
     pub file_name: String,
     /// What it is.
     pub what: What,
+    /// What it is called and what lies beside it.
+    pub surroundings: Surroundings,
 }
 
 /// What a name led to.
@@ -61,32 +65,41 @@ pub fn open(spec: &str, input: &mut dyn Read, options: &Options) -> Result<Named
     if path.is_dir() && members.is_empty() {
         let container = directory::open(path, options)?;
         let file_name = container.facts().label.clone().unwrap_or_else(|| outer.to_owned());
-        return Ok(Named { name: outer.to_owned(), file_name, what: What::Directory(container) });
+        return Ok(Named {
+            name: outer.to_owned(),
+            file_name,
+            what: What::Directory(container),
+            surroundings: Surroundings::default(),
+        });
     }
     let mut name = outer.to_owned();
     let mut parts = members.into_iter();
+    let mut at = Surroundings { file_name: last_part(outer), beside: None };
     let mut source: SharedSource = if outer == "-" {
         spool(input, &options.limits)?
     } else if path.is_dir() {
-        let container = directory::open(path, options)?;
+        let container: Arc<dyn Container> = Arc::from(directory::open(path, options)?);
         let member = parts.next().unwrap_or_default();
-        name = format!("{name}!/{member}");
-        let id = file(&*container, member).map_err(|error| error.of(outer))?;
+        let (id, inner) = Members::of(&container, member, &options.limits).map_err(|e| e.of(outer))?;
+        name = format!("{name}!/{}", container.entry(id)?.path.text());
+        at = inner;
         container.sub_source(id, &options.limits)?
     } else if is_stream(path) {
         let mut stream = std::fs::File::open(path).map_err(|error| Error::from(error).of(outer))?;
         spool(&mut stream, &options.limits)?
     } else {
+        at.beside = Some(Arc::new(OnDisk::of(path)));
         Arc::new(FileSource::open(path)?)
     };
     for member in parts {
-        let container = medium::open(&source, &name, options)?;
-        let id = file(&*container, member).map_err(|error| error.of(&name))?;
+        let container: Arc<dyn Container> = Arc::from(medium::open(&source, &name, &options.at(at))?);
+        let (id, inner) = Members::of(&container, member, &options.limits).map_err(|e| e.of(&name))?;
         name = format!("{name}!/{}", container.entry(id)?.path.text());
-        source = container.sub_source(id, &options.limits)?;
+        at = inner;
+        source = container.sub_source(id, &options.limits).map_err(|error| error.of(&name))?;
     }
-    let file_name = name.rsplit(['/', '\\']).next().unwrap_or(&name).to_owned();
-    Ok(Named { name, file_name, what: What::Bytes(source) })
+    let file_name = last_part(&name);
+    Ok(Named { name, file_name, what: What::Bytes(source), surroundings: at })
 }
 
 /// A pipe, a socket, a terminal: bytes that come only once. A block device can be read anywhere.
@@ -113,6 +126,59 @@ fn file(container: &dyn Container, member: &str) -> Result<EntryId> {
     }
 }
 
+/// The last part of a path, nested or not.
+fn last_part(path: &str) -> String {
+    path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned()
+}
+
+/// The members of a container that stand in one of its directories.
+pub struct Members {
+    container: Arc<dyn Container>,
+    /// With `/` at its end, or empty.
+    directory: String,
+    limits: Limits,
+}
+
+impl Members {
+    /// Where an entry of `container` stands.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such entry.
+    pub fn around(container: &Arc<dyn Container>, id: EntryId, limits: &Limits) -> Result<Surroundings> {
+        let path = container.entry(id)?.path.text();
+        let cut = path.rfind('/').map_or(0, |slash| slash + 1);
+        let (directory, file_name) = path.split_at(cut);
+        let beside =
+            Self { container: container.clone(), directory: directory.to_owned(), limits: limits.clone() };
+        Ok(Surroundings { file_name: file_name.to_owned(), beside: Some(Arc::new(beside)) })
+    }
+
+    /// The member of that path, which must be a file, and where it stands.
+    fn of(container: &Arc<dyn Container>, member: &str, limits: &Limits) -> Result<(EntryId, Surroundings)> {
+        let id = file(&**container, member)?;
+        Ok((id, Self::around(container, id, limits)?))
+    }
+}
+
+impl Beside for Members {
+    fn find(&self, path: &str) -> Result<Option<SharedSource>> {
+        let wanted = format!("{}{path}", self.directory);
+        let files = || {
+            let entries = self.container.entries().iter().enumerate();
+            entries.filter(|(_, entry)| entry.kind == EntryKind::File)
+        };
+        let exact = files().find(|(_, entry)| entry.path.text() == wanted);
+        let folded = || {
+            let wanted = wanted.to_lowercase();
+            files().find(|(_, entry)| entry.path.text().to_lowercase() == wanted)
+        };
+        match exact.or_else(folded) {
+            Some((id, _)) => self.container.sub_source(EntryId(id), &self.limits).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
 impl Named {
     /// Opens the container that the name leads to.
     ///
@@ -121,7 +187,7 @@ impl Named {
     pub fn container(self, options: &Options) -> Result<Box<dyn Container>> {
         match self.what {
             What::Directory(container) => Ok(container),
-            What::Bytes(source) => medium::open(&source, &self.name, options),
+            What::Bytes(source) => medium::open(&source, &self.name, &options.at(self.surroundings)),
         }
     }
 }

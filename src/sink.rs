@@ -68,7 +68,7 @@ pub fn deliver<'a>(
         (Want::Place, Location::Stored(extents)) => {
             check_reach(source, entry, extents).and_then(|()| sink.stored(entry, source, extents))
         }
-        _ => match pump(entry, open, sink) {
+        _ => match pump(entry, || open().map(|content| content as Box<dyn Read + 'a>), sink) {
             Err(Stop::Sink(error)) => {
                 sink.end(entry, Err(Error::new(crate::error::Kind::Cancelled)))?;
                 return Err(error);
@@ -91,6 +91,90 @@ fn check_reach(source: &SharedSource, entry: &Entry, extents: &Extents) -> Resul
     Ok(())
 }
 
+/// Gives members of one solid run to a sink while `run` is decoded once. `members` are in the order of
+/// their offsets in the run ([`Location::Solid`]). Members that begin before the place that is reached
+/// overlap with an earlier one: they come back and need the run again.
+///
+/// # Errors
+/// What the sink said. Errors in the run's bytes go to [`Sink::end`] of every member behind them.
+pub fn deliver_run(
+    entries: &[Entry],
+    members: &[EntryId],
+    run: &mut dyn Read,
+    sink: &mut dyn Sink,
+) -> Result<Vec<EntryId>> {
+    let mut again = Vec::new();
+    let mut at = 0u64;
+    let mut broken: Option<Error> = None;
+    for &id in members {
+        let Some(entry) = entries.get(id.0) else { continue };
+        let offset = match entry.location {
+            Location::Solid { offset, .. } => offset,
+            _ => at,
+        };
+        if offset < at && broken.is_none() {
+            again.push(id);
+            continue;
+        }
+        if sink.begin(id, entry)? == Want::Skip {
+            continue;
+        }
+        if broken.is_none() {
+            let (skipped, outcome) = skip(run, offset.saturating_sub(at));
+            at = at.saturating_add(skipped);
+            broken = outcome.err();
+        }
+        let outcome = match &broken {
+            Some(error) => Err(error.again()),
+            None => {
+                let mut content = Counted { run: run.take(entry.bytes), bytes: 0 };
+                let outcome = pump(entry, || Ok(Box::new(&mut content)), sink);
+                at = at.saturating_add(content.bytes);
+                match outcome {
+                    Ok(()) => Ok(()),
+                    Err(Stop::Sink(error)) => {
+                        sink.end(entry, Err(Error::new(crate::error::Kind::Cancelled)))?;
+                        return Err(error);
+                    }
+                    Err(Stop::Entry(error)) => Err(broken.insert(error).again()),
+                }
+            }
+        };
+        sink.end(entry, outcome)?;
+    }
+    Ok(again)
+}
+
+/// Reads and drops `len` bytes; how many there were, and why not all.
+fn skip(run: &mut dyn Read, len: u64) -> (u64, Result<()>) {
+    let mut buf = vec![0; usize::try_from(len).unwrap_or(CHUNK).min(CHUNK)];
+    let mut done = 0u64;
+    while done < len {
+        let want = usize::try_from(len - done).unwrap_or(CHUNK).min(CHUNK);
+        match run.read(buf.get_mut(..want).unwrap_or_default()) {
+            Ok(0) => return (done, Err(Error::truncated(len, done).during("packed run"))),
+            Ok(n) => done = done.saturating_add(n as u64),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return (done, Err(error.into())),
+        }
+    }
+    (done, Ok(()))
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    run: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.run.read(buf)?;
+        self.bytes = self.bytes.saturating_add(n as u64);
+        Ok(n)
+    }
+}
+
 enum Stop {
     Entry(Error),
     Sink(Error),
@@ -98,7 +182,7 @@ enum Stop {
 
 fn pump<'a>(
     entry: &Entry,
-    open: impl FnOnce() -> Result<Box<dyn Read + Send + 'a>>,
+    open: impl FnOnce() -> Result<Box<dyn Read + 'a>>,
     sink: &mut dyn Sink,
 ) -> Result<(), Stop> {
     let mut content = open().map_err(Stop::Entry)?;

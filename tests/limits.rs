@@ -14,7 +14,7 @@ fn open(format: &Format, case: &str, limits: Limits) -> Result<Box<dyn Container
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(format.name).join(case);
     let mut image = Vec::new();
     GzDecoder::new(std::fs::File::open(path.join("input.iso.gz")).unwrap()).read_to_end(&mut image).unwrap();
-    (format.open)(Arc::new(image), &Options { limits, tree: None })
+    (format.open)(Arc::new(image), &Options { limits, ..Options::default() })
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub fn options() -> Options {
         unpacked_floor: 4 << 20,
         ..Limits::default()
     };
-    Options { limits, tree: None }
+    Options { limits, ..Options::default() }
 }
 
 /// Bytes of members that one input may have read.

@@ -30,8 +30,9 @@ struct Done {
 }
 
 pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
-    let options = options(&args.tree);
+    let options = options(ui, &args.tree);
     let named = nest::open(&args.source, &mut std::io::stdin(), &options)?;
+    let options = options.at(named.surroundings.clone());
     let name = named.name.clone();
     let destination = args.output.clone().unwrap_or_else(|| default_destination(&named.file_name));
     let expected = expectations(&args.expected, &named)?;
@@ -235,11 +236,11 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
     let Done { source, destination, plan, out, checks, verdict, damaged } = done;
     let mut exit = verdict.map_or(Exit::Good, exit);
     let broken = damaged.iter().any(|finding| finding.severity == Severity::Damaged);
-    let limited = out.failed.iter().any(|(_, error)| matches!(error.kind(), Kind::Limit { .. }));
+    let limited = out.failed.iter().any(|(_, error)| !error.is_damage());
     if limited {
         exit = exit.and(Exit::Failed);
     }
-    if broken || out.failed.iter().any(|(_, error)| !matches!(error.kind(), Kind::Limit { .. })) {
+    if broken || out.failed.iter().any(|(_, error)| error.is_damage()) {
         exit = exit.and(Exit::Bad);
     }
     if ui.json {

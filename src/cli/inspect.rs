@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn run(ui: &Ui, args: &Inspect) -> Result<Exit> {
-    let options = options(&args.tree);
+    let options = options(ui, &args.tree);
     let mut reports = Vec::new();
     let mut exit = Exit::Good;
     for spec in &args.sources {
@@ -57,7 +57,7 @@ fn one(spec: &str, options: &Options) -> Result<report::Inspect> {
         What::Bytes(source) => {
             let counting = Arc::new(Counting::new(source));
             let seen: discless::source::SharedSource = counting.clone();
-            let container = medium::open(&seen, &named.name, options)?;
+            let container = medium::open(&seen, &named.name, &options.at(named.surroundings.clone()))?;
             let mut report = inspect(&*container, &named.name, &lists, &options.limits);
             report.read_bytes = counting.bytes();
             Ok(report)

@@ -9,7 +9,7 @@ use discless::{Result, medium, nest, report, select};
 use std::io::Write;
 
 /// What `--tree` says.
-pub(super) fn options(tree: &TreeChoice) -> Options {
+pub(super) fn options(ui: &Ui, tree: &TreeChoice) -> Options {
     let tree = tree.tree.map(|tree| match tree {
         TreeName::Udf => Tree::Udf,
         TreeName::Rockridge => Tree::RockRidge,
@@ -17,11 +17,11 @@ pub(super) fn options(tree: &TreeChoice) -> Options {
         TreeName::Enhanced => Tree::Enhanced,
         TreeName::Iso9660 => Tree::Iso9660,
     });
-    Options { tree, ..Options::default() }
+    Options { tree, threads: ui.threads, ..Options::default() }
 }
 
 pub(super) fn run(ui: &Ui, args: &List) -> Result<Exit> {
-    let options = options(&args.tree);
+    let options = options(ui, &args.tree);
     let named = nest::open(&args.source, &mut std::io::stdin(), &options)?;
     let name = named.name.clone();
     let container = named.container(&options)?;

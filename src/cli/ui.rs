@@ -240,6 +240,9 @@ fn on_interrupt() -> Arc<AtomicBool> {
 /// A panic is our fault: it is said once, with what to report.
 pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
+        if discless::guard::is_guarded() {
+            return;
+        }
         let at = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
         eprintln!("error: internal error{at}");
         eprintln!("  this is a fault of discless {}, not of the medium", report::VERSION);

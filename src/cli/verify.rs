@@ -30,7 +30,7 @@ pub(super) fn expectations(expected: &Expected, named: &Named) -> Result<Expecta
 }
 
 pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
-    let options = options(&args.tree);
+    let options = options(ui, &args.tree);
     if args.sources.len() > 1 && !args.expected.values()?.is_empty() {
         return Err(Error::usage("one digest cannot be that of several sources: verify them one by one"));
     }
@@ -69,8 +69,15 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
                 expectations.add_beside(Path::new(&name))?;
             }
             let depth = if args.deep { Depth::Members } else { Depth::Whole };
-            let verified =
-                verify::verify(source, &name, &expectations, depth, options, ui.threads, &progress)?;
+            let verified = verify::verify(
+                source,
+                &name,
+                &expectations,
+                depth,
+                &options.at(named.surroundings.clone()),
+                ui.threads,
+                &progress,
+            )?;
             (verified, source.len())
         }
     };

@@ -9,9 +9,10 @@ pub mod not_medium;
 pub mod udf;
 
 use crate::container::Container;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, NotMedium, Result};
 use crate::limits::Limits;
 use crate::source::{SharedSource, Source, read_up_to};
+use crate::surroundings::Surroundings;
 
 /// A format: how it is recognised and opened, and what its reader cannot do.
 pub struct Format {
@@ -39,6 +40,27 @@ pub struct Options {
     pub limits: Limits,
     /// Shows this tree and no other; the best one by evidence where it is `None`.
     pub tree: Option<Tree>,
+    /// What the source is called and what lies beside it.
+    pub surroundings: Surroundings,
+    /// Threads that decode; 0 for as many as there are processors.
+    pub threads: usize,
+}
+
+impl Options {
+    /// The same for another source, which stands there.
+    #[must_use]
+    pub fn at(&self, surroundings: Surroundings) -> Self {
+        Self { surroundings, ..self.clone() }
+    }
+
+    /// How many threads decode: at least one.
+    #[must_use]
+    pub fn decoders(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
 }
 
 /// One of the trees that an optical disc may hold side by side.
@@ -142,4 +164,39 @@ pub fn recognise(source: &dyn Source) -> Result<Vec<(&'static Format, Evidence)>
     }
     found.sort_by_key(|(_, evidence)| std::cmp::Reverse(evidence.certainty));
     Ok(found)
+}
+
+/// A container, and the surer formats that could not be opened before it, with what they said.
+pub type Opened = (Box<dyn Container>, Vec<(&'static Format, Error)>);
+
+/// Opens the surest format of `found` that can be opened.
+///
+/// # Errors
+/// `Limit` and `Encrypted` at once; otherwise what the surest format said, or `NotMedium` where nothing was
+/// found.
+pub fn open_surest(
+    source: &SharedSource,
+    found: &[(&'static Format, Evidence)],
+    options: &Options,
+) -> Result<Opened> {
+    let mut failed: Vec<(&'static Format, Error)> = Vec::new();
+    for (format, _) in found {
+        match (format.open)(source.clone(), options) {
+            Ok(container) => return Ok((container, failed)),
+            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted(_)) => {
+                return Err(error);
+            }
+            Err(error) => failed.push((format, error)),
+        }
+    }
+    let first = failed.into_iter().next().map(|(_, error)| error);
+    Err(first.unwrap_or_else(|| Error::new(Kind::NotMedium(NotMedium::Unknown))))
+}
+
+/// Opens what lies in a range of something else: the payload of a self-extractor, what a stream unpacks to.
+///
+/// # Errors
+/// As [`open_surest`].
+pub fn open_inner(source: &SharedSource, options: &Options) -> Result<Opened> {
+    open_surest(source, &recognise(&**source)?, options)
 }

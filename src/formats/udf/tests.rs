@@ -46,7 +46,7 @@ impl Image {
     }
 
     fn open_with(&self, limits: Limits) -> Result<Box<dyn Container>> {
-        (FORMAT.open)(Arc::new(self.0.clone()), &Options { limits, tree: None })
+        (FORMAT.open)(Arc::new(self.0.clone()), &Options { limits, ..Options::default() })
     }
 
     fn open(&self) -> Result<Box<dyn Container>> {
