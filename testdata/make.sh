@@ -45,6 +45,8 @@ for recipe in "$TESTDATA"/*/*/recipe; do
     rm -f "$folder"/input.*
     cp "$at/$input" "$at/expected" "$folder/"
     chmod 644 "$folder/$input" "$folder/expected"
+    rm -rf "$folder/beside"
+    [ -d "$at/beside" ] && cp -r "$at/beside" "$folder/"
     echo "written  $name ($size)"
   elif cmp -s "$at/$input" "$folder/$input" && cmp -s "$at/expected" "$folder/expected"; then
     echo "same     $name ($size)"

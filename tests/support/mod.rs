@@ -11,6 +11,7 @@ use discless::error::{Kind, NotMedium};
 use discless::formats::Options;
 use discless::sink::{Sink, Want};
 use discless::source::SharedSource;
+use discless::surroundings::{OnDisk, Surroundings};
 use discless::{Error, Result, medium};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -91,16 +92,17 @@ pub fn fixtures() -> Vec<Fixture> {
     let wanted = std::env::var("DISCLESS_FIXTURE").unwrap_or_default();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let mut out = Vec::new();
-    for format in ["iso9660", "not_medium", "raw", "udf"] {
-        for case in std::fs::read_dir(root.join(format)).unwrap() {
+    let formats = std::fs::read_dir(&root).unwrap().map(|folder| folder.unwrap());
+    let formats = formats.filter(|folder| folder.file_type().unwrap().is_dir());
+    let formats = formats.map(|folder| folder.file_name().to_str().unwrap().to_owned());
+    for format in formats.filter(|format| !["kit", "sample"].contains(&format.as_str())) {
+        for case in std::fs::read_dir(root.join(&format)).unwrap() {
             let folder = case.unwrap().path();
             let name = format!("{format}/{}", folder.file_name().unwrap().to_str().unwrap());
             if !name.contains(&wanted) {
                 continue;
             }
-            let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
-            let is_input = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("input.");
-            let input = files.into_iter().find(is_input).unwrap_or_else(|| panic!("{name} has no input"));
+            let input = input(&folder).unwrap_or_else(|| panic!("{name} has no input"));
             let expected = std::fs::read_to_string(folder.join("expected")).unwrap();
             out.push(Fixture { input, expected: Expected::parse(&name, &expected), name });
         }
@@ -199,8 +201,23 @@ pub fn not_medium_word(what: &NotMedium) -> &'static str {
     }
 }
 
+/// Opens what is called `name`; a fixture's name finds what lies beside it, in its folder `beside`.
 pub fn open(source: &SharedSource, name: &str) -> Result<Box<dyn Container>> {
-    medium::open(source, name, &Options::default())
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+    let surroundings = match input(&folder) {
+        Some(input) => Surroundings {
+            file_name: input.file_name().unwrap().to_str().unwrap().trim_end_matches(".gz").to_owned(),
+            beside: Some(Arc::new(OnDisk::of(&folder.join("beside/input")))),
+        },
+        None => Surroundings::default(),
+    };
+    medium::open(source, name, &Options { surroundings, ..Options::default() })
+}
+
+/// The input of the fixture in `folder`.
+fn input(folder: &Path) -> Option<PathBuf> {
+    let mut files = std::fs::read_dir(folder).ok()?.map(|file| file.unwrap().path());
+    files.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("input."))
 }
 
 pub fn ids(container: &dyn Container) -> Vec<EntryId> {
