@@ -13,6 +13,7 @@ pub mod extract;
 pub mod fields;
 pub mod formats;
 pub mod guard;
+pub mod inside;
 pub mod inspect;
 mod limits;
 pub mod medium;

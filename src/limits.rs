@@ -27,6 +27,8 @@ pub struct Limits {
     pub unpacked_ratio: u64,
     /// The ratio does not matter below so many bytes.
     pub unpacked_floor: u64,
+    /// How many bytes a medium may unpack to whatever its size, in place of the ratio.
+    pub unpacked_bytes: Option<u64>,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             spool_bytes: 1 << 40,
             unpacked_ratio: 100,
             unpacked_floor: 4 << 30,
+            unpacked_bytes: None,
         }
     }
 }
@@ -52,6 +55,7 @@ impl Limits {
     /// How many bytes a medium of `source_bytes` may unpack to.
     #[must_use]
     pub fn unpacked(&self, source_bytes: u64) -> u64 {
-        source_bytes.saturating_mul(self.unpacked_ratio).max(self.unpacked_floor)
+        let by_ratio = || source_bytes.saturating_mul(self.unpacked_ratio).max(self.unpacked_floor);
+        self.unpacked_bytes.unwrap_or_else(by_ratio)
     }
 }

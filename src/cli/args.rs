@@ -84,12 +84,34 @@ pub(crate) enum Command {
     Man,
 }
 
-/// Which of an optical disc's trees is shown.
+/// How a medium is opened.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct TreeChoice {
+pub(crate) struct Opening {
     /// Show this tree of the disc, not the best one
     #[arg(long, value_name = "TREE")]
     pub(crate) tree: Option<Tree>,
+    /// What a medium may unpack to: bytes, 500M, 20G, unlimited [default: 100 times its size]
+    #[arg(long, value_name = "SIZE", value_parser = size, hide_default_value = true)]
+    pub(crate) max_unpacked: Option<u64>,
+}
+
+/// A number of bytes, or of K, M, G, T (1024 and its powers); `unlimited`.
+fn size(text: &str) -> Result<u64, String> {
+    if text == "unlimited" {
+        return Ok(u64::MAX);
+    }
+    let digits = text.trim_end_matches(['i', 'B']);
+    let (digits, shift) = match digits.char_indices().last() {
+        Some((at, 'K' | 'k')) => (digits.get(..at), 10),
+        Some((at, 'M' | 'm')) => (digits.get(..at), 20),
+        Some((at, 'G' | 'g')) => (digits.get(..at), 30),
+        Some((at, 'T' | 't')) => (digits.get(..at), 40),
+        _ => (Some(digits), 0),
+    };
+    let number: u64 = digits
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| "a number of bytes, 500M, 20G or unlimited is wanted".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "more bytes than there can be".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -112,7 +134,7 @@ pub(crate) struct Inspect {
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<String>,
     #[command(flatten)]
-    pub(crate) tree: TreeChoice,
+    pub(crate) opening: Opening,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -133,7 +155,7 @@ pub(crate) struct List {
     #[arg(short, long)]
     pub(crate) recurse: bool,
     #[command(flatten)]
-    pub(crate) tree: TreeChoice,
+    pub(crate) opening: Opening,
 }
 
 /// What the source ought to be.
@@ -205,7 +227,7 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) no_sidecars: bool,
     #[command(flatten)]
-    pub(crate) tree: TreeChoice,
+    pub(crate) opening: Opening,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -231,13 +253,13 @@ pub(crate) struct Extract {
     /// Write SHA-256 sums of what was written
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
-    /// Unpack containers that are members, too, each into NAME.d/
+    /// Unpack packages that are members, too, each into NAME.contents/
     #[arg(long)]
     pub(crate) recurse: bool,
     #[command(flatten)]
     pub(crate) expected: Expected,
     #[command(flatten)]
-    pub(crate) tree: TreeChoice,
+    pub(crate) opening: Opening,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -264,7 +286,7 @@ pub(crate) struct Cat {
     #[arg(value_name = "SOURCE!/MEMBER")]
     pub(crate) member: String,
     #[command(flatten)]
-    pub(crate) tree: TreeChoice,
+    pub(crate) opening: Opening,
 }
 
 #[derive(Debug, ClapArgs)]

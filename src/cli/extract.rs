@@ -5,10 +5,11 @@ use super::list::options;
 use super::ui::Ui;
 use super::verify::{exit, expectations};
 use super::{Exit, hints, show};
-use discless::container::{Container, EntryId, Severity};
+use discless::container::{Container, Severity};
 use discless::digest::{Algorithm, Value};
 use discless::error::{Kind, Refusal};
-use discless::extract::{Extracted, Options, Overwrite, Plan, Staging};
+use discless::extract::{Extracted, Options, Overwrite, Plan, Recursion, Staging};
+use discless::inside::Budget;
 use discless::nest::{self, What};
 use discless::observe::Observer;
 use discless::path::Names;
@@ -30,7 +31,7 @@ struct Done {
 }
 
 pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
-    let options = options(ui, &args.tree);
+    let options = options(ui, &args.opening);
     let named = nest::open(&args.source, &mut std::io::stdin(), &options)?;
     let options = options.at(named.surroundings.clone());
     let name = named.name.clone();
@@ -41,11 +42,11 @@ pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
             if !args.expected.is_empty() {
                 return Err(Error::usage(format!("{name} is a directory: no digest is that of a directory")));
             }
-            plain(ui, args, &name, &*container, destination, &options)
+            plain(ui, args, &name, &Arc::from(container), destination, &options)
         }
         What::Bytes(source) if expected.digests.is_empty() => {
-            let container = medium::open(&source, &name, &options)?;
-            plain(ui, args, &name, &*container, destination, &options)
+            let container = Arc::from(medium::open(&source, &name, &options)?);
+            plain(ui, args, &name, &container, destination, &options)
         }
         What::Bytes(source) => verified(ui, args, &name, &source, &expected, destination, &options),
     };
@@ -107,18 +108,19 @@ fn plain(
     ui: &Ui,
     args: &Extract,
     name: &str,
-    container: &dyn Container,
+    container: &Arc<dyn Container>,
     destination: PathBuf,
     options: &formats::Options,
 ) -> Result<Done> {
-    let plan = plan(args, name, container, options)?;
+    let plan = plan(args, name, &**container, options)?;
     let mut out = Extracted::default();
     if !args.dry_run {
         let how = how(ui, args);
         let progress = ui.progress("extract");
-        out = extract::run(container, &plan, &destination, &how, &progress)?;
+        out = extract::run(&**container, &plan, &destination, &how, &progress)?;
         if args.recurse {
-            nested(container, &plan, &destination, &how, options, &progress, options.limits.nesting)?;
+            let recursion = Recursion { how: &how, options, observer: &progress };
+            nested(container, &plan, &destination, &recursion, &mut out)?;
         }
     }
     Ok(Done {
@@ -128,7 +130,7 @@ fn plain(
         out,
         checks: Vec::new(),
         verdict: None,
-        damaged: damaged(container),
+        damaged: damaged(&**container),
     })
 }
 
@@ -150,7 +152,7 @@ fn verified(
 ) -> Result<Done> {
     let digested = Arc::new(Digested::new(source.clone(), &expected.algorithms()));
     let seen: SharedSource = digested.clone();
-    let container = medium::open(&seen, name, options)?;
+    let container: Arc<dyn Container> = Arc::from(medium::open(&seen, name, options)?);
     let plan = plan(args, name, &*container, options)?;
     let mut checks = structure(&*container);
     let mut out = Extracted::default();
@@ -169,7 +171,8 @@ fn verified(
         checks.extend(verify::digests(expected, &values));
         sha256 = values.iter().find(|value| value.algorithm == Algorithm::Sha256).map(Value::hex);
         if args.recurse && Verdict::of(&checks) == Verdict::Verified {
-            nested(&*container, &plan, staging.path(), &how, options, &progress, options.limits.nesting)?;
+            let recursion = Recursion { how: &how, options, observer: &progress };
+            nested(&container, &plan, staging.path(), &recursion, &mut out)?;
         }
     }
     let verdict = Verdict::of(&checks);
@@ -190,32 +193,17 @@ fn verified(
     })
 }
 
-/// Unpacks members that are containers themselves, each into a directory beside it.
+/// Unpacks the packages among what was written.
 fn nested(
-    outer: &dyn Container,
-    outer_plan: &Plan,
+    outer: &Arc<dyn Container>,
+    plan: &Plan,
     below: &Path,
-    how: &Options,
-    options: &formats::Options,
-    progress: &dyn Observer,
-    depth: u32,
+    recursion: &Recursion<'_>,
+    out: &mut Extracted,
 ) -> Result<()> {
-    if depth == 0 {
-        return Ok(());
-    }
-    for item in &outer_plan.files {
-        let Ok(source) = outer.sub_source(item.id, &options.limits) else { continue };
-        let name = item.local.to_string_lossy();
-        let Ok(inner) = medium::open(&source, &name, options) else { continue };
-        let wanted: Vec<EntryId> = (0..inner.entries().len()).map(EntryId).collect();
-        let plan =
-            Plan::new(&*inner, &wanted, how.names, &options.limits).map_err(|error| error.of(&name))?;
-        let mut into = item.local.clone().into_os_string();
-        into.push(".d");
-        let into = below.join(into);
-        extract::run(&*inner, &plan, &into, how, progress)?;
-        nested(&*inner, &plan, &into, how, options, progress, depth - 1)?;
-    }
+    let mut budget = Budget::new(recursion.options, outer.source().len());
+    recursion.unpack(outer, plan, below, &mut budget, out)?;
+    out.digests.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(())
 }
 

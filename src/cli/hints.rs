@@ -22,6 +22,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         },
         Kind::Unsupported(_) => "discless formats lists what can be read, and the limits".to_owned(),
         Kind::Encrypted(_) => "decrypt it with the program that made it, then try again".to_owned(),
+        Kind::Limit { what, .. } if what.contains("unpacked") => {
+            "--max-unpacked=SIZE allows more, for a medium that is trusted".to_owned()
+        }
         Kind::Limit { .. } => return None,
         Kind::NotFound { similar: Some(similar), .. } => format!("did you mean {}?", quoted(similar)),
         Kind::NotFound { similar: None, .. } if medium.is_empty() => return None,

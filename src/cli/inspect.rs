@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn run(ui: &Ui, args: &Inspect) -> Result<Exit> {
-    let options = options(ui, &args.tree);
+    let options = options(ui, &args.opening);
     let mut reports = Vec::new();
     let mut exit = Exit::Good;
     for spec in &args.sources {

@@ -1,30 +1,34 @@
 //! `discless list`.
 
-use super::args::{List, Tree as TreeName, TreeChoice};
+use super::args::{List, Opening, Tree as TreeName};
 use super::ui::{Ui, stdout_is_terminal};
 use super::{Exit, hints};
-use discless::container::{Container, Entry, EntryId, EntryKind, Severity};
+use discless::container::{Container, Entry, EntryKind, Severity};
 use discless::formats::{Options, Tree};
-use discless::{Result, medium, nest, report, select};
+use discless::inside::{self, Budget};
+use discless::{Limits, Result, nest, report, select};
+use std::collections::HashMap;
 use std::io::Write;
+use std::sync::Arc;
 
-/// What `--tree` says.
-pub(super) fn options(ui: &Ui, tree: &TreeChoice) -> Options {
-    let tree = tree.tree.map(|tree| match tree {
+/// What the arguments say about opening.
+pub(super) fn options(ui: &Ui, opening: &Opening) -> Options {
+    let tree = opening.tree.map(|tree| match tree {
         TreeName::Udf => Tree::Udf,
         TreeName::Rockridge => Tree::RockRidge,
         TreeName::Joliet => Tree::Joliet,
         TreeName::Enhanced => Tree::Enhanced,
         TreeName::Iso9660 => Tree::Iso9660,
     });
-    Options { tree, threads: ui.threads, ..Options::default() }
+    let limits = Limits { unpacked_bytes: opening.max_unpacked, ..Limits::default() };
+    Options { limits, tree, threads: ui.threads, ..Options::default() }
 }
 
 pub(super) fn run(ui: &Ui, args: &List) -> Result<Exit> {
-    let options = options(ui, &args.tree);
+    let options = options(ui, &args.opening);
     let named = nest::open(&args.source, &mut std::io::stdin(), &options)?;
     let name = named.name.clone();
-    let container = named.container(&options)?;
+    let container: Arc<dyn Container> = Arc::from(named.container(&options)?);
     let wanted = select::select(container.entries(), &args.globs).map_err(|error| error.of(&name))?;
     let mut shown: Vec<report::Entry> = Vec::new();
     let mut out = ui.stream();
@@ -54,12 +58,17 @@ pub(super) fn run(ui: &Ui, args: &List) -> Result<Exit> {
         }
         Ok(())
     };
+    let mut further = HashMap::new();
+    if args.recurse {
+        let mut budget = Budget::new(&options, container.source().len());
+        further = inside::list(&container, &name, &wanted, &options, &mut budget)?;
+    }
     for &id in &wanted {
         let entry = container.entry(id)?;
         show(entry, entry.path.text(), entry.path.bytes())?;
-        if args.recurse {
-            let depth = options.limits.nesting;
-            inside(&*container, id, entry.path.text(), &options, depth, &mut show)?;
+        for inner in further.remove(&id).unwrap_or_default() {
+            let path = format!("{}!/{}", entry.path.text(), inner.path);
+            show(&inner.entry, &path, &[entry.path.bytes(), b"!/", &*inner.bytes].concat())?;
         }
     }
     out.flush()?;
@@ -90,34 +99,6 @@ pub(super) fn run(ui: &Ui, args: &List) -> Result<Exit> {
         ui.note(&format!("next: discless extract {}", hints::quoted(&args.source)));
     }
     Ok(exit)
-}
-
-/// Shows a member under a path, with the path's bytes.
-type Show<'a> = dyn FnMut(&Entry, &str, &[u8]) -> Result<()> + 'a;
-
-/// Lists what a member holds, if it is a container, and so on down.
-fn inside(
-    outer: &dyn Container,
-    id: EntryId,
-    path: &str,
-    options: &Options,
-    depth: u32,
-    show: &mut Show<'_>,
-) -> Result<()> {
-    /// Nothing smaller is a container.
-    const LEAST: u64 = 1024;
-    let entry = outer.entry(id)?;
-    if depth == 0 || entry.kind != EntryKind::File || entry.bytes < LEAST {
-        return Ok(());
-    }
-    let Ok(source) = outer.sub_source(id, &options.limits) else { return Ok(()) };
-    let Ok(inner) = medium::open(&source, path, options) else { return Ok(()) };
-    for (i, entry) in inner.entries().iter().enumerate() {
-        let nested = format!("{path}!/{}", entry.path.text());
-        show(entry, &nested, &[path.as_bytes(), b"!/", entry.path.bytes()].concat())?;
-        inside(&*inner, EntryId(i), &nested, options, depth - 1, show)?;
-    }
-    Ok(())
 }
 
 /// Kind, size and time, each in its column.

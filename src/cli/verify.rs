@@ -30,7 +30,7 @@ pub(super) fn expectations(expected: &Expected, named: &Named) -> Result<Expecta
 }
 
 pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
-    let options = options(ui, &args.tree);
+    let options = options(ui, &args.opening);
     if args.sources.len() > 1 && !args.expected.values()?.is_empty() {
         return Err(Error::usage("one digest cannot be that of several sources: verify them one by one"));
     }

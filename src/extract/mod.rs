@@ -7,11 +7,13 @@
 mod destination;
 mod links;
 mod plan;
+mod recurse;
 mod staging;
 mod write;
 
 pub use destination::Overwrite;
 pub use plan::{Item, Left, Plan, Renamed};
+pub use recurse::Recursion;
 pub use staging::{Staging, write_whole};
 
 use crate::container::{Container, Entry, EntryId, EntryKind, Extents, Location};

@@ -12,7 +12,7 @@ pub use digested::Digested;
 pub use file::FileSource;
 pub use pieces::{Piece, Pieces};
 pub use raw_sectors::{RawLayout, RawSectors};
-pub use spool::spool;
+pub use spool::{Spool, spool};
 
 use crate::error::{Error, Result};
 use std::fs::File;

@@ -4,28 +4,85 @@
 use super::{FileSource, SharedSource};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
+
+/// Takes bytes as they come.
+pub struct Spool {
+    kept: Kept,
+    bytes: u64,
+    memory: u64,
+    most: u64,
+}
+
+enum Kept {
+    Memory(Vec<u8>),
+    File(File),
+}
+
+impl Spool {
+    /// An empty one, with [`Limits::spool_memory`] and [`Limits::spool_bytes`].
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            kept: Kept::Memory(Vec::new()),
+            bytes: 0,
+            memory: limits.spool_memory,
+            most: limits.spool_bytes,
+        }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// `Limit` past [`Limits::spool_bytes`], or what writing said.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if self.bytes > self.most {
+            return Err(Error::limit("spooled bytes", self.most));
+        }
+        match &mut self.kept {
+            Kept::Memory(memory) if self.bytes <= self.memory => memory.extend_from_slice(bytes),
+            Kept::Memory(memory) => {
+                let mut file =
+                    tempfile::tempfile().map_err(|error| Error::from(error).during("temporary file"))?;
+                file.write_all(memory)?;
+                file.write_all(bytes)?;
+                self.kept = Kept::File(file);
+            }
+            Kept::File(file) => file.write_all(bytes)?,
+        }
+        Ok(())
+    }
+
+    /// All bytes as a source.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub fn finish(self) -> Result<SharedSource> {
+        Ok(match self.kept {
+            Kept::Memory(memory) => Arc::new(memory),
+            Kept::File(file) => Arc::new(FileSource::from_file(file)?),
+        })
+    }
+}
 
 /// Reads `from` to its end.
 ///
 /// # Errors
 /// `Limit` past [`Limits::spool_bytes`], or what reading or writing said.
 pub fn spool(from: &mut dyn Read, limits: &Limits) -> Result<SharedSource> {
-    let mut memory = Vec::new();
-    from.take(limits.spool_memory).read_to_end(&mut memory)?;
-    if (memory.len() as u64) < limits.spool_memory {
-        return Ok(Arc::new(memory));
+    let mut spool = Spool::new(limits);
+    let mut buf = vec![0; 64 << 10];
+    loop {
+        match from.read(&mut buf) {
+            Ok(0) => return spool.finish(),
+            Ok(n) => spool.write(buf.get(..n).unwrap_or_default())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    let mut file = tempfile::tempfile().map_err(|error| Error::from(error).during("temporary file"))?;
-    file.write_all(&memory)?;
-    let room = limits.spool_bytes.saturating_sub(memory.len() as u64);
-    drop(memory);
-    let copied = io::copy(&mut from.take(room.saturating_add(1)), &mut file)?;
-    if copied > room {
-        return Err(Error::limit("spooled bytes", limits.spool_bytes));
-    }
-    Ok(Arc::new(FileSource::from_file(file)?))
 }
 
 #[cfg(test)]

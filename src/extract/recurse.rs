@@ -1,0 +1,120 @@
+//! Packages that came out of a medium are unpacked beside themselves.
+
+use super::{Extracted, Left, Options, Plan, run};
+use crate::container::{Container, EntryId, Location};
+use crate::error::{Error, Kind, Result};
+use crate::formats;
+use crate::inside::{Budget, holds_packages};
+use crate::medium;
+use crate::nest::Members;
+use crate::observe::Observer;
+use crate::source::{FileSource, SharedSource};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What every level of a recursion needs.
+pub struct Recursion<'a> {
+    /// How to extract.
+    pub how: &'a Options,
+    /// How to open.
+    pub options: &'a formats::Options,
+    /// Who watches.
+    pub observer: &'a dyn Observer,
+}
+
+impl Recursion<'_> {
+    /// Unpacks the packages among what `plan` wrote below `below`, each into `NAME.contents` beside it, and
+    /// what they hold. What comes out is added to `out`.
+    ///
+    /// # Errors
+    /// `Limit` where the budget is spent; as [`run`].
+    pub fn unpack(
+        &self,
+        outer: &Arc<dyn Container>,
+        plan: &Plan,
+        below: &Path,
+        budget: &mut Budget,
+        out: &mut Extracted,
+    ) -> Result<()> {
+        let Some(mut budget) = budget.deeper() else { return Ok(()) };
+        for item in &plan.files {
+            let written = below.join(&item.local);
+            let Ok(source) = self.source(&**outer, item.id, &written) else { continue };
+            let name = item.local.to_string_lossy().into_owned();
+            let at = Members::around(outer, item.id, &self.options.limits)?;
+            let inner: Arc<dyn Container> = match medium::open(&source, &name, &self.options.at(at)) {
+                Ok(inner) => Arc::from(inner),
+                Err(error) => {
+                    if matches!(error.kind(), Kind::Encrypted(_)) {
+                        out.left.push(Left { path: name, why: "its contents are encrypted" });
+                    }
+                    continue;
+                }
+            };
+            if !holds_packages(&*inner) {
+                continue;
+            }
+            budget.take(&*inner)?;
+            let wanted: Vec<EntryId> = (0..inner.entries().len()).map(EntryId).collect();
+            let nested = Plan::new(&*inner, &wanted, self.how.names, &self.options.limits)
+                .map_err(|error| error.of(&name))?;
+            budget.unpack(nested.bytes)?;
+            let local = contents_of(plan, &item.local);
+            let into = below.join(&local);
+            let done = run(&*inner, &nested, &into, self.how, self.observer)?;
+            add(out, done, &name, &local);
+            self.unpack(&inner, &nested, &into, &mut budget, out)?;
+        }
+        Ok(())
+    }
+
+    /// A stored member is read where it lies; a packed one was just unpacked.
+    fn source(&self, outer: &dyn Container, id: EntryId, written: &Path) -> Result<SharedSource> {
+        match outer.entry(id)?.location {
+            Location::Stored(_) | Location::Outside | Location::Nowhere => {
+                outer.sub_source(id, &self.options.limits)
+            }
+            Location::Packed(_) | Location::Solid { .. } => {
+                let file = written.symlink_metadata().is_ok_and(|meta| meta.is_file());
+                if !file {
+                    return Err(Error::not_found(written.to_string_lossy(), None));
+                }
+                Ok(Arc::new(FileSource::open(written)?))
+            }
+        }
+    }
+}
+
+/// `NAME.contents`, or with a number where the medium has such a name itself.
+fn contents_of(plan: &Plan, local: &Path) -> PathBuf {
+    let taken = |name: &Path| {
+        plan.directories.contains_key(name)
+            || plan.files.iter().any(|item| item.local == name)
+            || plan.symlinks.iter().any(|(item, _)| item.local == name)
+    };
+    let mut number = 0u32;
+    loop {
+        let mut name = local.as_os_str().to_owned();
+        name.push(".contents");
+        if number > 0 {
+            name.push(format!(".{number}"));
+        }
+        let name = PathBuf::from(name);
+        if !taken(&name) {
+            return name;
+        }
+        number = number.saturating_add(1);
+    }
+}
+
+fn add(out: &mut Extracted, inner: Extracted, name: &str, local: &Path) {
+    out.files += inner.files;
+    out.kept += inner.kept;
+    out.dirs += inner.dirs + 1;
+    out.links += inner.links;
+    out.bytes = out.bytes.saturating_add(inner.bytes);
+    let nested = |path: String| format!("{name}!/{path}");
+    out.left.extend(inner.left.into_iter().map(|left| Left { path: nested(left.path), why: left.why }));
+    out.failed.extend(inner.failed.into_iter().map(|(path, error)| (nested(path), error)));
+    out.digests.extend(inner.digests.into_iter().map(|(path, value)| (local.join(path), value)));
+}
