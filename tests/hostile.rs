@@ -12,6 +12,7 @@ mod support;
 use discless::container::{Container, Entry, EntryId, EntryKind};
 use discless::error::Kind;
 use discless::extract::{self, Plan};
+use discless::formats::Options;
 use discless::observe::Silent;
 use discless::path::Names;
 use discless::sink::{Sink, Want};
@@ -57,8 +58,8 @@ fn use_it(image: SharedSource, name: &str) -> (bool, Vec<String>) {
     let len = image.len();
     let counting = Arc::new(Counting::new(image));
     let source: SharedSource = counting.clone();
-    let container = match open(&source, name) {
-        Ok(container) => container,
+    let container: Arc<dyn Container> = match open(&source, name) {
+        Ok(container) => Arc::from(container),
         Err(error) => {
             if error.to_string().is_empty() || matches!(error.kind(), Kind::Io(_) | Kind::Cancelled) {
                 out.push(format!("fails oddly: {error:?}"));
@@ -82,7 +83,7 @@ fn use_it(image: SharedSource, name: &str) -> (bool, Vec<String>) {
     }
     let limits = Limits::default();
     let _ = Plan::new(&*container, &ids(&*container), Names::Portable, &limits);
-    let _ = discless::inspect::inspect(&*container, name, &[], &limits);
+    let _ = discless::inspect::inspect(&container, name, &[], &Options::default());
     let mut sink = CountingSink::default();
     match container.read_in_order(&ids(&*container), &mut sink) {
         Err(error) if !matches!(error.kind(), Kind::Limit { .. }) => {

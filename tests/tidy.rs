@@ -123,3 +123,13 @@ fn every_dependency_has_its_reason() {
         assert!(reasons.contains(&format!("`{asked}`")), "{asked}");
     }
 }
+
+/// `DISCLESS_WRITE_FORMATS=1 cargo test --test tidy` writes the page.
+#[test]
+fn the_page_of_formats_is_made_from_the_table() {
+    let at = root().join("docs/FORMATS.md");
+    if std::env::var_os("DISCLESS_WRITE_FORMATS").is_some() {
+        std::fs::write(&at, discless::formats::page()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&at).unwrap(), discless::formats::page(), "docs/FORMATS.md is stale");
+}

@@ -2,7 +2,7 @@
 //! it is, what is wrong with it, where its files would go, and what the medium is in another tree.
 #![no_main]
 
-use discless::container::EntryId;
+use discless::container::{Container, EntryId};
 use discless::extract::Plan;
 use discless::formats::Tree;
 use discless::inspect::inspect;
@@ -11,19 +11,20 @@ use discless::path::Names;
 use discless::verify::structure;
 use discless_fuzz::{exercise, image, options};
 use libfuzzer_sys::fuzz_target;
+use std::sync::Arc;
 
 fuzz_target!(|data: &[u8]| {
     let mut options = options();
     let source = image(data);
-    let container = match medium::open(&source, "fuzzed.iso", &options) {
-        Ok(container) => container,
+    let container: Arc<dyn Container> = match medium::open(&source, "fuzzed.iso", &options) {
+        Ok(container) => Arc::from(container),
         Err(error) => {
             assert!(!error.to_string().is_empty());
             return;
         }
     };
     exercise(&*container);
-    let _ = inspect(&*container, "fuzzed.iso", &[], &options.limits);
+    let _ = inspect(&container, "fuzzed.iso", &[], &options);
     let _ = structure(&*container);
     let wanted: Vec<EntryId> = (0..container.entries().len()).map(EntryId).collect();
     let _ = Plan::new(&*container, &wanted, Names::Portable, &options.limits);

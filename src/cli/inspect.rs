@@ -53,12 +53,13 @@ fn one(spec: &str, options: &Options) -> Result<report::Inspect> {
         .map(|found| found.path.to_string_lossy().into_owned())
         .collect();
     match named.what {
-        What::Directory(container) => Ok(inspect(&*container, &named.name, &lists, &options.limits)),
+        What::Directory(container) => Ok(inspect(&Arc::from(container), &named.name, &lists, options)),
         What::Bytes(source) => {
             let counting = Arc::new(Counting::new(source));
             let seen: discless::source::SharedSource = counting.clone();
-            let container = medium::open(&seen, &named.name, &options.at(named.surroundings.clone()))?;
-            let mut report = inspect(&*container, &named.name, &lists, &options.limits);
+            let options = options.at(named.surroundings.clone());
+            let container = Arc::from(medium::open(&seen, &named.name, &options)?);
+            let mut report = inspect(&container, &named.name, &lists, &options);
             report.read_bytes = counting.bytes();
             Ok(report)
         }
@@ -70,7 +71,8 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
     let label = report.volume.get("label").map(|label| for_terminal(label).into_owned());
     let used = report.layers.iter().find(|layer| layer.used);
     let kind = used.map_or(report.format.as_str(), |layer| layer.detail.as_str());
-    let title = label.unwrap_or_else(|| for_terminal(&report.source.name).into_owned());
+    let title =
+        label.or_else(|| product(report)).unwrap_or_else(|| for_terminal(&report.source.name).into_owned());
     let _ = writeln!(out, "{title}, {kind}");
     let whole = match (report.complete, report.tail_bytes) {
         (false, _) => format!("incomplete: {} bytes are missing", show::exact(report.missing_bytes)),
@@ -93,7 +95,14 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
         let unused = if unused { "; not used" } else { "" };
         let rest = format!("{}{}{unused}", label.unwrap_or_default(), files.unwrap_or_default());
         let comma = if rest.is_empty() { "" } else { ", " };
-        let _ = writeln!(out, "  {:<12} {}{comma}{rest}", layer.format, layer.detail);
+        let place =
+            if layer.path.is_empty() { String::new() } else { format!(", in {}", for_terminal(&layer.path)) };
+        let _ = writeln!(out, "  {:<12} {}{comma}{rest}{place}", layer.format, for_terminal(&layer.detail));
+    }
+    weighed(&mut out, "product", report.product.as_ref());
+    weighed(&mut out, "build", report.build.as_ref());
+    if !report.languages.is_empty() {
+        let _ = writeln!(out, "\nlanguages: {}", for_terminal(&report.languages.join(", ")));
     }
     platform(&mut out, &report.platform);
     for file in &report.versions {
@@ -152,6 +161,40 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
     let digest = if lists { "" } else { " --sha256 HASH" };
     let _ = writeln!(out, "next: discless verify {}{digest}", hints::quoted(spec));
     out
+}
+
+/// Product and version in a few words.
+fn product(report: &report::Inspect) -> Option<String> {
+    let product = for_terminal(&report.product.as_ref()?.value).into_owned();
+    Some(match &report.build {
+        Some(build) if !product.contains(&build.value) => format!("{product} {}", for_terminal(&build.value)),
+        _ => product,
+    })
+}
+
+/// A weighed value, what speaks for it, and what else is said.
+fn weighed(out: &mut String, name: &str, found: Option<&report::Weighed>) {
+    let Some(found) = found else { return };
+    let vendor = found.vendor.as_deref().map(|vendor| format!(", {}", for_terminal(vendor)));
+    let _ = writeln!(
+        out,
+        "\n{name}: {}{}   {}",
+        for_terminal(&found.value),
+        vendor.unwrap_or_default(),
+        found.state
+    );
+    for because in &found.because {
+        let _ = writeln!(out, "  because {}", for_terminal(because));
+    }
+    for also in &found.also {
+        let _ = writeln!(
+            out,
+            "  {} also says {}: {}",
+            for_terminal(&also.place),
+            for_terminal(&also.value),
+            also.why
+        );
+    }
 }
 
 fn size(report: &report::Inspect) -> String {

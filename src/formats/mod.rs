@@ -200,3 +200,23 @@ pub fn open_surest(
 pub fn open_inner(source: &SharedSource, options: &Options) -> Result<Opened> {
     open_surest(source, &recognise(&**source)?, options)
 }
+
+/// The table of formats as a page in Markdown: `docs/FORMATS.md`.
+#[must_use]
+pub fn page() -> String {
+    let mut out = String::from(
+        "# The formats\n\nMade from the table of formats; `discless formats` prints the same. What a reader cannot do is listed, too.\n",
+    );
+    for format in FORMATS {
+        let mut title = format.title.chars();
+        let first = title.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+        out.push_str(&format!("\n## {first}{}\n\nName: `{}`\n", title.as_str(), format.name));
+        for (heading, lines) in [("By", format.spec), ("Limits", format.limits)] {
+            if !lines.is_empty() {
+                out.push_str(&format!("\n{heading}:\n\n"));
+                lines.iter().for_each(|line| out.push_str(&format!("- {line}\n")));
+            }
+        }
+    }
+    out
+}

@@ -1,21 +1,26 @@
 //! The report about one medium. Only what is needed is read: directories, and the heads of programs.
 
 use super::disc::fit;
+use super::package::{identity, packages};
 use super::platform::{Counts, KeyFile, Platform, PlatformSurvey, ReadBudget, survey};
 use crate::container::{Container, Entry, EntryKind, Role};
-use crate::limits::Limits;
+use crate::formats::Options;
 use crate::report::{self, Inspect};
 use crate::source::read_up_to;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Says what `container` is. `name` is what it was called; `lists` are lists of digests that name it.
 #[must_use]
-pub fn inspect(container: &dyn Container, name: &str, lists: &[String], limits: &Limits) -> Inspect {
+pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], options: &Options) -> Inspect {
+    let (packages, inner_layers) = packages(container, options);
+    let (product, build, languages) = identity(&packages);
+    let container = &**container;
     let source = container.source();
     let is_image = !source.is_empty();
     let have = if is_image { source.len() } else { container.extent().end };
     let declared = container.extent().end;
-    let found = survey(container, limits, ReadBudget::default());
+    let found = survey(container, &options.limits, ReadBudget::default());
     let facts = container.facts();
     let mut volume: BTreeMap<String, String> =
         facts.named.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -29,16 +34,16 @@ pub fn inspect(container: &dyn Container, name: &str, lists: &[String], limits: 
         complete: declared <= have,
         tail_bytes: have.saturating_sub(declared),
         missing_bytes: declared.saturating_sub(have),
-        layers: container.layers().iter().map(report::Layer::from).collect(),
-        product: None,
+        layers: container.layers().iter().map(report::Layer::from).chain(inner_layers).collect(),
+        product,
         release: None,
-        build: None,
+        build,
         platform: platform(&found),
         editions: Vec::new(),
-        languages: Vec::new(),
+        languages,
         channel: None,
         boot: report::Boot { bios: facts.boot.bios, uefi: firmware },
-        disc: is_image.then(|| {
+        disc: is_disc(container).then(|| {
             let fit = fit(have.max(declared));
             report::Disc {
                 bytes: fit.bytes,
@@ -57,6 +62,11 @@ pub fn inspect(container: &dyn Container, name: &str, lists: &[String], limits: 
         volume,
         read_bytes: 0,
     }
+}
+
+/// True for an image of an optical disc.
+fn is_disc(container: &dyn Container) -> bool {
+    matches!(container.format(), "iso9660" | "udf")
 }
 
 fn platform(found: &PlatformSurvey) -> report::Platform {
@@ -148,11 +158,14 @@ pub fn boot_platforms(container: &dyn Container) -> Vec<String> {
 fn checkable(container: &dyn Container, lists: &[String]) -> Vec<String> {
     let mut out = Vec::new();
     if !container.source().is_empty() {
-        out.push(format!("size: the {} volume declares where it ends", container.format()));
+        out.push(format!("size: the {} structure declares where it ends", container.format()));
+    }
+    if let Some(checksum) = container.member_checksum() {
+        out.push(format!("members: a {checksum} of each, compared by --deep and when they are extracted"));
     }
     if container.layers().iter().any(|layer| layer.format == "udf") {
         out.push("structure: UDF keeps checksums of its descriptors, none of the files' bytes".to_owned());
-    } else if !container.source().is_empty() {
+    } else if container.format() == "iso9660" {
         out.push("structure: ISO 9660 keeps no checksums".to_owned());
     }
     for list in lists {

@@ -3,7 +3,9 @@
 pub mod disc;
 mod medium;
 pub mod msi;
+mod package;
 pub mod pe;
 pub mod platform;
+mod unpacked;
 
 pub use medium::{boot_platforms, inspect};

@@ -65,6 +65,22 @@ pub enum Machine {
 }
 
 impl Machine {
+    /// The processor of that name.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        let known = [
+            Self::X86,
+            Self::X64,
+            Self::Arm64,
+            Self::Arm64Ec,
+            Self::Arm64X,
+            Self::Arm,
+            Self::Ia64,
+            Self::Neutral,
+        ];
+        known.into_iter().find(|machine| machine.name() == word)
+    }
+
     /// The word for it, as in the JSON contract.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -6,13 +6,14 @@
 //! from a tenth of the counted files on. Where nothing is declared and nothing counts, a starter
 //! decides that is not for x86: an x86 starter runs on x64 too, any other runs on its own kind alone.
 //!
-//! Limits: only members that are stored are looked at, so programs in a WIM or a cabinet do not count.
-//! Past the read budget an even sample of the programs decides.
+//! In a package the programs in the root are what it installs. Of packed members the beginnings are unpacked,
+//! within a bound. Past the read budget an even sample of the programs decides.
 
 mod place;
 
 use super::msi::{self, MsiKind};
 use super::pe::{self, FileVersion, Head, Machine};
+use super::unpacked::{Unpacked, unpack};
 use crate::container::{Container, Entry, EntryId, EntryKind, Location, Role};
 use crate::limits::Limits;
 use crate::source::{SharedSource, Source};
@@ -199,9 +200,10 @@ pub struct PlatformSurvey {
 /// Members that cannot be read are counted and do not stop it.
 #[must_use]
 pub fn survey(container: &dyn Container, limits: &Limits, budget: ReadBudget) -> PlatformSurvey {
-    let meter = Meter { container, limits, left: Arc::default() };
+    let packed = unpack(container, |entry| is_candidate(entry) || place::is_package(entry.path.text()));
+    let meter = Meter { container, limits, left: Arc::default(), packed };
     let places = Places::of(container.entries().iter().filter(|entry| is_candidate(entry)));
-    let candidates = candidates(container, &places);
+    let candidates = candidates(&meter, &places);
     let mut found = PlatformSurvey::empty(candidates.len() as u64);
     // Three quarters for the headers; what they leave is for versions and packages.
     let share = budget.bytes - budget.bytes / 4;
@@ -223,12 +225,34 @@ pub fn survey(container: &dyn Container, limits: &Limits, budget: ReadBudget) ->
             None => found.no_programs += 1,
         }
     }
+    if is_package(container) && found.counts.total() == 0 {
+        found.counts = std::mem::take(&mut found.starters);
+    }
     meter.allow(budget.bytes / 4);
+    found.declared.extend(declared(container));
     found.read_versions(&meter, &heads);
     found.read_packages(&meter, &places);
     found.bytes_read = budget.bytes - meter.left.load(Ordering::Relaxed);
     found.conclude();
     found
+}
+
+/// True for what is no disc and no directory: its root holds what it installs.
+fn is_package(container: &dyn Container) -> bool {
+    !matches!(container.format(), "iso9660" | "udf" | "directory")
+}
+
+/// The platform that the container itself declares.
+fn declared(container: &dyn Container) -> Option<Declared> {
+    let named = &container.facts().named;
+    let (_, template) = named.iter().find(|(name, _)| *name == "platform")?;
+    let platform = Machine::named(template)?;
+    Some(Declared {
+        path: format!("the {} itself", container.format()),
+        template: template.clone(),
+        platform,
+        languages: Vec::new(),
+    })
 }
 
 /// A member that looks like a program.
@@ -240,19 +264,18 @@ struct Candidate {
 }
 
 fn is_candidate(entry: &Entry) -> bool {
-    is_stored(entry) && entry.bytes >= 64 && place::is_program(entry.path.text())
+    is_file(entry) && entry.bytes >= 64 && place::is_program(entry.path.text())
 }
 
-fn is_stored(entry: &Entry) -> bool {
-    entry.kind == EntryKind::File
-        && matches!(entry.role, Role::Plain | Role::Hidden)
-        && matches!(entry.location, Location::Stored(_) | Location::Outside)
+fn is_file(entry: &Entry) -> bool {
+    entry.kind == EntryKind::File && matches!(entry.role, Role::Plain | Role::Hidden)
 }
 
-/// Everything that looks like a program, in physical order.
-fn candidates(container: &dyn Container, places: &Places) -> Vec<Candidate> {
+/// Everything that looks like a program and can be looked at, in physical order.
+fn candidates(meter: &Meter<'_>, places: &Places) -> Vec<Candidate> {
     let mut always = 0;
-    let entries = container.entries().iter().enumerate().filter(|(_, entry)| is_candidate(entry));
+    let entries = meter.container.entries().iter().enumerate();
+    let entries = entries.filter(|(number, entry)| is_candidate(entry) && meter.reaches(*number, entry));
     let mut found: Vec<_> = entries
         .map(|(number, entry)| {
             let path = entry.path.text().to_lowercase();
@@ -343,7 +366,8 @@ impl PlatformSurvey {
 
     /// What installer packages declare: those in the root, then those with "setup" in their path.
     fn read_packages(&mut self, meter: &Meter<'_>, places: &Places) {
-        let entries = meter.container.entries().iter().enumerate().filter(|(_, entry)| is_stored(entry));
+        let entries = meter.container.entries().iter().enumerate();
+        let entries = entries.filter(|(number, entry)| is_file(entry) && meter.reaches(*number, entry));
         let mut packages: Vec<_> = entries
             .filter_map(|(number, entry)| {
                 let path = entry.path.text().to_lowercase();
@@ -439,9 +463,17 @@ struct Meter<'a> {
     container: &'a dyn Container,
     limits: &'a Limits,
     left: Arc<AtomicU64>,
+    /// Of packed members, what was unpacked already.
+    packed: Unpacked,
 }
 
 impl Meter<'_> {
+    /// True where the member can be looked at without unpacking more.
+    fn reaches(&self, number: usize, entry: &Entry) -> bool {
+        matches!(entry.location, Location::Stored(_) | Location::Outside)
+            || self.packed.contains_key(&EntryId(number))
+    }
+
     fn allow(&self, bytes: u64) {
         self.left.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -452,6 +484,9 @@ impl Meter<'_> {
     }
 
     fn source(&self, id: EntryId) -> Option<SharedSource> {
+        if let Some(unpacked) = self.packed.get(&id) {
+            return Some(unpacked.clone());
+        }
         let inner = self.container.sub_source(id, self.limits).ok()?;
         Some(Arc::new(Metered { inner, left: self.left.clone() }))
     }

@@ -27,6 +27,11 @@ pub(super) fn is_program(path: &str) -> bool {
     PROGRAMS.iter().any(|known| known.eq_ignore_ascii_case(ending))
 }
 
+/// True for installer packages.
+pub(super) fn is_package(path: &str) -> bool {
+    path.to_ascii_lowercase().ends_with(".msi")
+}
+
 /// The folders of a medium that say something about their neighbours.
 pub(super) struct Places {
     /// Folders named for a 64-bit processor, in lower case and with a closing slash.
