@@ -7,6 +7,7 @@ pub mod directory;
 pub mod iso9660;
 pub mod not_medium;
 pub mod udf;
+pub mod zip;
 
 use crate::container::Container;
 use crate::error::{Error, Kind, NotMedium, Result};
@@ -31,7 +32,7 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT, &zip::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]
