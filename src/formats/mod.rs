@@ -8,6 +8,7 @@ pub mod directory;
 pub mod iso9660;
 pub mod not_medium;
 pub mod udf;
+pub mod zip;
 
 use crate::container::Container;
 use crate::error::{Error, Kind, NotMedium, Result};
@@ -33,6 +34,7 @@ pub struct Format {
 
 /// Every format, in no particular order: evidence decides.
 pub static FORMATS: &[&Format] = &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT, &zip::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]
