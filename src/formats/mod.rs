@@ -3,10 +3,17 @@
 //! To add a format: write its file (or folder) with a `pub static FORMAT: Format`, add its `mod` line
 //! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
 
+pub mod cpio;
 pub mod directory;
 pub mod iso9660;
+pub mod makeself;
 pub mod not_medium;
+pub mod stream;
+pub mod tar;
 pub mod udf;
+
+mod inside;
+mod listing;
 
 use crate::container::Container;
 use crate::error::{Error, Kind, NotMedium, Result};
@@ -31,7 +38,15 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &cpio::FORMAT,
+    &directory::FORMAT,
+    &iso9660::FORMAT,
+    &makeself::FORMAT,
+    &stream::FORMAT,
+    &tar::FORMAT,
+    &udf::FORMAT,
+];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]
