@@ -4,11 +4,18 @@
 //! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
 
 pub mod cab;
+pub mod cpio;
 pub mod directory;
 pub mod iso9660;
+pub mod makeself;
 pub mod not_medium;
+pub mod stream;
+pub mod tar;
 pub mod udf;
 pub mod zip;
+
+mod inside;
+mod listing;
 
 use crate::container::Container;
 use crate::error::{Error, Kind, NotMedium, Result};
@@ -35,6 +42,15 @@ pub struct Format {
 /// Every format, in no particular order: evidence decides.
 pub static FORMATS: &[&Format] = &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
 pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT, &zip::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &cpio::FORMAT,
+    &directory::FORMAT,
+    &iso9660::FORMAT,
+    &makeself::FORMAT,
+    &stream::FORMAT,
+    &tar::FORMAT,
+    &udf::FORMAT,
+];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

@@ -53,3 +53,17 @@ upper_tree() {
   mkdir -p "$1/DOCS/NONE"
   dated "$1"
 }
+
+# GNU tar with nothing of the clock or of who runs it: gtar ARGS... (from the tree in the last argument's place).
+gtar() { tar --sort=name --owner=0 --group=0 --numeric-owner "$@"; }
+
+# linked_tree DIR: the plain tree with links and a long name.
+linked_tree() {
+  plain_tree "$1"
+  ln "$1/data.bin" "$1/second-name.bin"
+  ln -s docs/guide.txt "$1/link"
+  long=$(printf 'long-name-%.0s' 1 2 3 4 5 6 7 8 9 10 11 12)
+  text "$1/docs/$long.txt" 2
+  text "$1/docs/äöü 日本.txt" 1
+  dated "$1"
+}
