@@ -6,6 +6,8 @@
 pub mod directory;
 pub mod iso9660;
 pub mod not_medium;
+pub mod nsis;
+pub(crate) mod overlay;
 pub mod rar;
 pub mod udf;
 
@@ -32,7 +34,8 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &rar::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] =
+    &[&directory::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

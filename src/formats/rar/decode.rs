@@ -3,6 +3,7 @@
 use crate::ahead::{Feed, fed};
 use crate::error::{Error, Result};
 use crate::guard::guarded;
+use crate::source::SharedSource;
 use rars::{Archive, ArchiveReadOptions, ErrorKind, rar15_40, rar50};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 /// The volumes of an archive, in order.
 pub(super) struct Set {
     pub(super) archives: Vec<Archive>,
+    /// The bytes of each.
+    pub(super) sources: Vec<SharedSource>,
     /// Which of them is the source that was opened.
     pub(super) own: usize,
     /// Threads that decode.

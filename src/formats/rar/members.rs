@@ -4,6 +4,7 @@ use super::decode::{Place, Set};
 use crate::container::{Entry, EntryKind, EntryPath, Finding, Findings, Location, Name, Severity};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::source::read_vec;
 use crate::time::{Fields, Timestamp};
 use rars::filename::LegacyNameEncoding;
 use rars::{Archive, FileTimestamp, rar13, rar15_40, rar50};
@@ -80,7 +81,66 @@ pub(super) fn read(set: &Set, own: usize, limits: &Limits, findings: &mut Findin
     if open && let Some(last) = members.last_mut() {
         last.payload = Payload::Lost("the volume where this member goes on is missing");
     }
+    number_versions(&mut members, set)?;
     Ok(members)
+}
+
+/// Older versions of a file stand under its name, with a record that numbers them: `NAME;1` as RAR 4 has it
+/// in the name itself.
+fn number_versions(members: &mut [Member], set: &Set) -> Result<()> {
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    for member in members.iter() {
+        *seen.entry(member.entry.path.text().to_owned()).or_default() += 1;
+    }
+    for member in members {
+        if seen.get(member.entry.path.text()).is_none_or(|&times| times < 2) {
+            continue;
+        }
+        let Payload::Content(place) = &member.payload else { continue };
+        let Some((part, file)) = place.parts.first().and_then(|part| Some((part, set.file5(*part)?))) else {
+            continue;
+        };
+        let (Some(source), Some(extra)) = (set.sources.get(part.0), file.block.extra_area_size) else {
+            continue;
+        };
+        let start = set.archives.get(part.0).map_or(0, Archive::sfx_offset);
+        // The extra area stands behind what is specific to the type.
+        let end = start.saturating_add(file.block.header_range.end) as u64;
+        let area = read_vec(&**source, end, extra.min(LARGEST_EXTRA))?;
+        if let Some(version) = version(&area) {
+            member.entry.path = EntryPath::new(format!("{};{version}", member.entry.path.text()));
+        }
+    }
+    Ok(())
+}
+
+/// Extra areas are not larger (RAR 5.0: a header has 2 MiB at most).
+const LARGEST_EXTRA: u64 = 2 << 20;
+
+/// The file version record (type 4) of an extra area: each record is its size, its type, its data.
+fn version(mut area: &[u8]) -> Option<u64> {
+    loop {
+        let (size, rest) = vint(area)?;
+        let record = rest.get(..usize::try_from(size).ok()?)?;
+        area = rest.get(record.len()..)?;
+        let (kind, data) = vint(record)?;
+        if kind == 4 {
+            let (_flags, data) = vint(data)?;
+            return vint(data).map(|(version, _)| version);
+        }
+    }
+}
+
+/// A number of seven bits a byte, the lowest first; the high bit says that more follow.
+fn vint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0u64;
+    for (i, &byte) in bytes.iter().enumerate().take(10) {
+        value |= u64::from(byte & 0x7f).checked_shl(7 * u32::try_from(i).ok()?)?;
+        if byte & 0x80 == 0 {
+            return Some((value, bytes.get(i + 1..)?));
+        }
+    }
+    None
 }
 
 /// The headers of members, each with the number of its block.
@@ -184,7 +244,10 @@ const BEOS: u8 = 5;
 
 fn four(file: &rar15_40::FileHeader, place: Place) -> (Entry, Payload, Range<usize>) {
     let name = match &file.unicode_name {
-        Some(_) => Name::from_utf8(&file.name),
+        // The separator of RAR 4 is a backslash on every host.
+        Some(_) => {
+            Name::from_utf8(&file.name.iter().map(|&b| if b == b'\\' { b'/' } else { b }).collect::<Vec<_>>())
+        }
         None => legacy(&file.name),
     };
     let unix = matches!(file.host_os, UNIX | BEOS);

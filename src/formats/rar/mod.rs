@@ -81,7 +81,12 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     let mut findings = Findings::default();
     let found = volumes::gather(&source, options, &mut findings)?;
     let end = found.end;
-    let set = Arc::new(Set { archives: found.archives, own: found.own, threads: options.decoders() });
+    let set = Arc::new(Set {
+        archives: found.archives,
+        sources: found.sources,
+        own: found.own,
+        threads: options.decoders(),
+    });
     let members = members::read(&set, found.own, &options.limits, &mut findings)?;
     let dependent = found.solid;
     let mut entries = Vec::with_capacity(members.len());

@@ -15,6 +15,8 @@ const MOST_VOLUMES: u64 = 10_000;
 pub(super) struct Gathered {
     /// In order; not empty.
     pub(super) archives: Vec<Archive>,
+    /// The bytes of each.
+    pub(super) sources: Vec<SharedSource>,
     /// Which of them is the source that was opened.
     pub(super) own: usize,
     /// Members depend on those before.
@@ -51,7 +53,8 @@ pub(super) fn gather(source: &SharedSource, options: &Options, findings: &mut Fi
         _ => return Err(Error::unsupported("this version of RAR")),
     };
     let regions = recovery(&archive);
-    let mut out = Gathered { archives: vec![archive], own: 0, solid, end, regions };
+    let mut out =
+        Gathered { archives: vec![archive], sources: vec![source.clone()], own: 0, solid, end, regions };
     if volume {
         let surroundings = &options.surroundings;
         if let Some(name) = VolumeName::parse(&surroundings.file_name) {
@@ -73,12 +76,14 @@ fn before(name: &VolumeName, options: &Options, out: &mut Gathered) -> Result<()
     for number in (name.first()..name.number).rev() {
         let Some(source) = options.surroundings.find(&name.at(number))? else { return Ok(()) };
         let Ok(archive) = parse(&source, options) else { return Ok(()) };
-        found.push(archive);
+        found.push((archive, source));
     }
     found.reverse();
     out.own = found.len();
-    found.append(&mut out.archives);
-    out.archives = found;
+    let (mut archives, mut sources): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    archives.append(&mut out.archives);
+    sources.append(&mut out.sources);
+    (out.archives, out.sources) = (archives, sources);
     Ok(())
 }
 
@@ -97,7 +102,10 @@ fn behind(name: &VolumeName, options: &Options, out: &mut Gathered, findings: &m
             return Ok(());
         };
         match parse(&source, options) {
-            Ok(archive) => out.archives.push(archive),
+            Ok(archive) => {
+                out.archives.push(archive);
+                out.sources.push(source);
+            }
             Err(error) => {
                 findings.push(Finding::new(Severity::Damaged, format!("{file} cannot be read: {error}")));
                 return Ok(());
