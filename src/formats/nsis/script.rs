@@ -56,8 +56,11 @@ impl Script {
         }
         let narrow = narrowed(header);
         let header = narrow.as_deref().unwrap_or(header);
-        // The crate wants a whole file: it gets the program, and the header as one that is not packed.
-        let mut file = read_vec(&**source, 0, first.at)?;
+        // The crate wants a whole 32-bit program. It gets one whose only section is the program that is there,
+        // in which it looks for strings, and the header as one that is not packed.
+        let mut program = read_vec(&**source, 0, first.at)?;
+        program.resize(program.len().next_multiple_of(512), 0);
+        let mut file = program_of(&program);
         file.extend_from_slice(&first.raw);
         let len = u32::try_from(header.len()).map_err(|_| Error::limit("bytes of header", 1 << 28))?;
         file.extend_from_slice(&len.to_le_bytes());
@@ -67,6 +70,40 @@ impl Script {
             walk(&installer, limits)
         })
     }
+}
+
+/// A 32-bit program whose only section is `section`.
+fn program_of(section: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(section.len()).unwrap_or(0);
+    let mut file = b"MZ".to_vec();
+    file.resize(0x3c, 0);
+    file.extend_from_slice(&0x40u32.to_le_bytes());
+    file.extend_from_slice(b"PE\0\0");
+    // COFF header: i386, one section, an optional header of 0xe0 bytes; executable, 32 bits.
+    file.extend_from_slice(&[0x4c, 1, 1, 0]);
+    file.extend_from_slice(&[0; 12]);
+    file.extend_from_slice(&[0xe0, 0, 2, 1]);
+    let optional = file.len();
+    file.extend_from_slice(&0x010bu16.to_le_bytes());
+    file.resize(optional + 32, 0);
+    // Alignments of sections in memory and in the file; sizes of the image and of the headers.
+    file.extend_from_slice(&0x1000u32.to_le_bytes());
+    file.extend_from_slice(&0x200u32.to_le_bytes());
+    file.resize(optional + 56, 0);
+    file.extend_from_slice(&size.saturating_add(0x1000).next_multiple_of(0x1000).to_le_bytes());
+    file.extend_from_slice(&0x200u32.to_le_bytes());
+    file.resize(optional + 92, 0);
+    file.extend_from_slice(&16u32.to_le_bytes());
+    file.resize(optional + 0xe0, 0);
+    file.extend_from_slice(b".text\0\0\0");
+    for field in [size, 0x1000, size, 0x200] {
+        file.extend_from_slice(&field.to_le_bytes());
+    }
+    file.extend_from_slice(&[0; 12]);
+    file.extend_from_slice(&0x6000_0020u32.to_le_bytes());
+    file.resize(0x200, 0);
+    file.extend_from_slice(section);
+    file
 }
 
 /// Blocks that the header leads to.
