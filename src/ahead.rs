@@ -144,6 +144,101 @@ impl Read for Failing {
     }
 }
 
+/// Where code that writes what it decodes puts it, while somebody else reads: see [`fed`]. The last bytes
+/// are held back until the writer is done or says that they are [verified](Feed::verified): bytes that a
+/// checksum at the end finds wrong never look like all of a member.
+#[derive(Clone)]
+pub struct Feed(std::sync::Arc<Mutex<Feeding>>);
+
+enum Outlet {
+    /// To a reader in another thread.
+    Channel(SyncSender<io::Result<Vec<u8>>>),
+    /// Kept, up to so many bytes.
+    Kept(u64),
+}
+
+struct Feeding {
+    outlet: Outlet,
+    buffer: Vec<u8>,
+    verified: usize,
+}
+
+impl Feed {
+    fn new(outlet: Outlet) -> Self {
+        let feeding = Feeding { outlet, buffer: Vec::new(), verified: 0 };
+        Self(std::sync::Arc::new(Mutex::new(feeding)))
+    }
+
+    /// What was written so far is right, whatever comes.
+    pub fn verified(&self) {
+        let mut feeding = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        feeding.verified = feeding.buffer.len();
+    }
+
+    fn finish(&self, outcome: Result<()>) -> Result<Vec<u8>> {
+        let mut feeding = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = std::mem::take(&mut feeding.buffer);
+        if outcome.is_err() {
+            buffer.truncate(feeding.verified);
+        }
+        let Outlet::Channel(out) = &feeding.outlet else { return outcome.map(|()| buffer) };
+        // Nobody who listens any more is no error.
+        if !buffer.is_empty() {
+            let _ = out.send(Ok(buffer));
+        }
+        if let Err(error) = outcome {
+            let _ = out.send(Err(error.into()));
+        }
+        Ok(Vec::new())
+    }
+}
+
+impl io::Write for Feed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut feeding = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let feeding = &mut *feeding;
+        match &feeding.outlet {
+            Outlet::Channel(out) if feeding.buffer.len() >= BUFFER && !bytes.is_empty() => {
+                let full = std::mem::take(&mut feeding.buffer);
+                feeding.verified = 0;
+                out.send(Ok(full)).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+            }
+            Outlet::Kept(most) if (feeding.buffer.len() + bytes.len()) as u64 > *most => {
+                return Err(Error::damaged("more bytes than its size says").into());
+            }
+            _ => {}
+        }
+        feeding.buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads what `write` writes, which runs in a thread of its own until it is done or the reader is dropped.
+#[must_use]
+pub fn fed(write: impl FnOnce(&mut Feed) -> Result<()> + Send + 'static) -> Box<dyn Read + Send> {
+    let (out, content) = sync_channel(WAITING / 8);
+    std::thread::spawn(move || {
+        let mut feed = Feed::new(Outlet::Channel(out));
+        let outcome = write(&mut feed);
+        feed.finish(outcome)
+    });
+    Box::new(Decoded { content, buffer: Vec::new(), at: 0 })
+}
+
+/// What `write` writes, in memory.
+///
+/// # Errors
+/// What `write` said, or `Damaged` past `most` bytes.
+pub fn collected(most: u64, write: impl FnOnce(&mut Feed) -> Result<()>) -> Result<Vec<u8>> {
+    let mut feed = Feed::new(Outlet::Kept(most));
+    let outcome = write(&mut feed);
+    feed.finish(outcome)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +290,32 @@ mod tests {
             .unwrap();
             assert_eq!(good, 3);
         }
+    }
+
+    #[test]
+    fn the_end_of_what_is_written_comes_only_where_it_is_right() {
+        use std::io::Write as _;
+        let write = |feed: &mut Feed, good: bool| {
+            feed.write_all(&run(9))?;
+            feed.verified();
+            feed.write_all(b"tail")?;
+            if good { Ok(()) } else { Err(Error::damaged("checksum")) }
+        };
+        let mut all = Vec::new();
+        fed(move |feed| write(feed, true)).read_to_end(&mut all).unwrap();
+        assert_eq!((all.len(), all.ends_with(b"tail")), (900_004, true));
+        let mut good = Vec::new();
+        let error = fed(move |feed| write(feed, false)).read_to_end(&mut good).unwrap_err();
+        assert_eq!((good, error.to_string()), (run(9), "damaged: checksum".to_owned()));
+        assert!(collected(900_004, |feed| write(feed, true)).is_ok());
+        assert!(collected(900_003, |feed| write(feed, true)).is_err());
+        // A reader that leaves stops the writer.
+        let mut left = fed(|feed| {
+            loop {
+                feed.write_all(&[0; 4096])?;
+            }
+        });
+        left.read_exact(&mut [0; 10]).unwrap();
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub mod makeself;
 pub mod not_medium;
 pub mod stream;
 pub mod tar;
+pub mod nsis;
+pub(crate) mod overlay;
+pub mod rar;
 pub mod udf;
 pub mod zip;
 
@@ -51,6 +54,8 @@ pub static FORMATS: &[&Format] = &[
     &tar::FORMAT,
     &udf::FORMAT,
 ];
+pub static FORMATS: &[&Format] =
+    &[&directory::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

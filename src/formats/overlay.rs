@@ -1,0 +1,40 @@
+//! Where the bytes of a program end and something else may begin: what installers stand behind.
+
+use crate::error::Result;
+use crate::fields::Fields;
+use crate::source::{Source, read_up_to};
+
+/// Bytes in which the headers of a program are looked for.
+const HEADERS: usize = 64 << 10;
+
+/// The end of the sections of the PE image at byte 0, in bytes; `None` where there is no PE image.
+///
+/// # Errors
+/// What reading the source said.
+pub(crate) fn sections_end(source: &dyn Source) -> Result<Option<u64>> {
+    let head = read_up_to(source, 0, HEADERS)?;
+    Ok(end(&Fields::new("PE headers", &head, 0)).filter(|end| *end > 0))
+}
+
+fn end(head: &Fields<'_>) -> Option<u64> {
+    if !head.all().starts_with(b"MZ") {
+        return None;
+    }
+    let pe = usize::try_from(head.u32_le(0x3c, "e_lfanew").ok()?).ok()?;
+    if head.bytes(pe, 4, "signature").ok()? != b"PE\0\0" {
+        return None;
+    }
+    let sections = head.u16_le(pe.checked_add(6)?, "number of sections").ok()?;
+    let optional = usize::from(head.u16_le(pe.checked_add(20)?, "size of optional header").ok()?);
+    let table = pe.checked_add(24)?.checked_add(optional)?;
+    let mut end = 0;
+    for section in 0..usize::from(sections.min(96)) {
+        let at = table.checked_add(section.checked_mul(40)?)?;
+        let size = u64::from(head.u32_le(at.checked_add(16)?, "size of raw data").ok()?);
+        let start = u64::from(head.u32_le(at.checked_add(20)?, "pointer to raw data").ok()?);
+        if size > 0 && start > 0 {
+            end = end.max(start.saturating_add(size));
+        }
+    }
+    Some(end)
+}
