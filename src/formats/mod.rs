@@ -5,6 +5,7 @@
 
 pub mod directory;
 pub mod iso9660;
+pub mod msi;
 pub mod not_medium;
 pub mod udf;
 
@@ -31,7 +32,7 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &msi::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,6 @@
 
 pub mod disc;
 mod medium;
-pub mod msi;
 pub mod pe;
 pub mod platform;
 
