@@ -33,8 +33,8 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &msi::FORMAT, &udf::FORMAT];
-pub static FORMATS: &[&Format] = &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] =
+    &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &msi::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]
