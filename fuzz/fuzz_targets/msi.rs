@@ -1,13 +1,17 @@
-//! Reads the input as a Windows Installer file.
+//! Opens the input with the msi reader alone, whatever its probe says, and reads all of it.
 #![no_main]
 
-use discless::inspect::msi;
-use discless_fuzz as _;
+use discless::formats::msi;
+use discless_fuzz::{exercise, image, options};
 use libfuzzer_sys::fuzz_target;
-use std::sync::Arc;
 
 fuzz_target!(|data: &[u8]| {
-    if let Err(error) = msi::summary(Arc::new(data.to_vec())) {
+    let options = options();
+    let source = image(data);
+    if let Err(error) = msi::summary(source.clone()) {
         assert!(!error.to_string().is_empty());
+    }
+    if let Ok(container) = (msi::FORMAT.open)(source, &options) {
+        exercise(&*container);
     }
 });

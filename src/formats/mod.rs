@@ -8,6 +8,7 @@ pub mod cpio;
 pub mod directory;
 pub mod iso9660;
 pub mod makeself;
+pub mod msi;
 pub mod not_medium;
 pub mod stream;
 pub mod tar;
@@ -56,6 +57,8 @@ pub static FORMATS: &[&Format] = &[
 ];
 pub static FORMATS: &[&Format] =
     &[&directory::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] =
+    &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &msi::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

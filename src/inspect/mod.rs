@@ -2,7 +2,6 @@
 
 pub mod disc;
 mod medium;
-pub mod msi;
 mod package;
 pub mod pe;
 pub mod platform;

@@ -11,10 +11,10 @@
 
 mod place;
 
-use super::msi::{self, MsiKind};
 use super::pe::{self, FileVersion, Head, Machine};
 use super::unpacked::{Unpacked, unpack};
 use crate::container::{Container, Entry, EntryId, EntryKind, Location, Role};
+use crate::formats::msi::{self, MsiKind};
 use crate::limits::Limits;
 use crate::source::{SharedSource, Source};
 use place::{Places, Standing};
@@ -381,8 +381,8 @@ impl PlatformSurvey {
         for (.., id) in packages.into_iter().take(PACKAGES) {
             let summary = meter.source(id).and_then(|source| msi::summary(source).ok()).flatten();
             let Some(summary) = summary.filter(|summary| summary.kind == MsiKind::Package) else { continue };
-            let (Some(platform), Some(entry)) = (summary.platform, meter.container.entries().get(id.0))
-            else {
+            let platform = summary.platform.and_then(machine_named);
+            let (Some(platform), Some(entry)) = (platform, meter.container.entries().get(id.0)) else {
                 continue;
             };
             let template = summary.template.unwrap_or_default();
@@ -456,6 +456,12 @@ impl PlatformSurvey {
         }
         self.because = because;
     }
+}
+
+/// The processor that an installer package names.
+fn machine_named(name: &str) -> Option<Machine> {
+    let all = [Machine::X86, Machine::X64, Machine::Arm64, Machine::Arm, Machine::Ia64, Machine::Alpha];
+    all.into_iter().find(|machine| machine.name() == name)
 }
 
 /// Members as sources that share what may be read.

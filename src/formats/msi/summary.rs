@@ -2,24 +2,19 @@
 //!
 //! | structure | where | fields read |
 //! |---|---|---|
-//! | compound file header, 512 bytes | 0 | magic, sector size, counts and starts of FAT, mini FAT, DIFAT |
-//! | root entry | directory | CLSID: package, patch or transform |
+//! | root entry | directory of the compound file | CLSID: package, patch or transform |
 //! | `\5SummaryInformation` | a stream | a property set: code page, template, revision number, … |
 //!
-//! Limits: the product version is in the database tables, which are not read here. Text in a code page
-//! other than UTF-8, Latin-1 and Windows-1252 keeps its ASCII; the rest becomes U+FFFD.
-//!
-//! References: \[MS-CFB\]; \[MS-OLEPS\]; "Summary Information Stream Property Set" (Windows Installer).
+//! References: \[MS-OLEPS\]; "Summary Information Stream Property Set" (Windows Installer).
 
-mod compound;
-
-use super::pe::Machine;
+use super::compound::Compound;
+use super::{codepage, names};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
+use crate::limits::Limits;
 use crate::source::SharedSource;
 use crate::text::{padded, utf16_le};
 use crate::time::Timestamp;
-use compound::Compound;
 
 /// Bytes of a summary information stream that are read; real ones have some hundred.
 const MOST: u64 = 64 << 10;
@@ -58,8 +53,9 @@ pub struct MsiSummary {
     pub comments: Option<String>,
     /// Property 7, as stored.
     pub template: Option<String>,
-    /// The platform the template names; `None` where it names none that exists, and for patches.
-    pub platform: Option<Machine>,
+    /// The platform the template names: `x86`, `x64`, `arm64`, …; `None` where it names none that exists, and for
+    /// patches.
+    pub platform: Option<&'static str>,
     /// Windows language numbers the template names; 0 is neutral.
     pub languages: Vec<u16>,
     /// Product codes a patch is for.
@@ -84,54 +80,35 @@ pub struct MsiSummary {
 /// `Damaged`, `Invalid` or `Limit` for a compound file that cannot be followed, and what the operating
 /// system said.
 pub fn summary(source: SharedSource) -> Result<Option<MsiSummary>> {
-    let Some(mut file) = Compound::open(source)? else { return Ok(None) };
+    let Some(file) = Compound::open(source, &Limits::default())? else { return Ok(None) };
     let Some(kind) = kind(&file) else { return Ok(None) };
-    let mut summary = MsiSummary::new(kind);
-    if let Some(stream) = file.stream("\u{5}SummaryInformation", MOST)? {
-        summary.read(Fields::new("summary information", &stream, 0))?;
-    }
-    Ok(Some(summary))
+    MsiSummary::of(&file, kind, 0).map(Some)
 }
 
 /// "OLE Class IDs" of Windows Installer: 000C10xx-0000-0000-C000-000000000046.
-fn kind(file: &Compound) -> Option<MsiKind> {
+pub(super) fn is_installer(class: [u8; 16]) -> bool {
     const REST: [u8; 15] = [0x10, 0x0c, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
-    let [first, rest @ ..] = file.class();
-    if rest != REST {
-        return None;
-    }
-    match first {
-        // Tables are streams whose names are packed, two letters in one.
-        0x84 if file.has(&table_name("ModuleSignature")) => Some(MsiKind::Module),
-        0x84 => Some(MsiKind::Package),
-        0x86 => Some(MsiKind::Patch),
-        0x82 => Some(MsiKind::Transform),
-        _ => None,
-    }
+    let [first, rest @ ..] = class;
+    rest == REST && (0x80..0x90).contains(&first)
 }
 
-/// The stream that holds a table: U+4840, then two characters of 64 in each of U+3800 to U+47FF, a last
-/// single one in U+4800 to U+483F.
-fn table_name(table: &str) -> String {
-    let digit = |c: u8| {
-        u32::from(match c {
-            b'0'..=b'9' => c - b'0',
-            b'A'..=b'Z' => c - b'A' + 10,
-            b'a'..=b'z' => c - b'a' + 36,
-            b'.' => 62,
-            _ => 63,
-        })
-    };
-    let packed = table.as_bytes().chunks(2).filter_map(|pair| match pair {
-        [a, b] => char::from_u32(0x3800 + digit(*a) + (digit(*b) << 6)),
-        [a] => char::from_u32(0x4800 + digit(*a)),
-        _ => None,
-    });
-    std::iter::once('\u{4840}').chain(packed).collect()
+/// What a file is, by its class; by its tables where the class is that of no installer file.
+pub(super) fn kind(file: &Compound) -> Option<MsiKind> {
+    let module = || file.has(&names::table("ModuleSignature"));
+    let [first, ..] = file.class();
+    match first {
+        _ if !is_installer(file.class()) => {
+            file.has(&names::table("_StringPool")).then_some(MsiKind::Package)
+        }
+        0x86 => Some(MsiKind::Patch),
+        0x82 => Some(MsiKind::Transform),
+        _ if module() && !file.has(&names::table("Media")) => Some(MsiKind::Module),
+        _ => Some(MsiKind::Package),
+    }
 }
 
 impl MsiSummary {
-    fn new(kind: MsiKind) -> Self {
+    pub(super) fn new(kind: MsiKind) -> Self {
         Self {
             kind,
             code_page: None,
@@ -152,8 +129,20 @@ impl MsiSummary {
         }
     }
 
+    /// Reads the stream; `fallback` is the code page where the stream names none.
+    ///
+    /// # Errors
+    /// As [`summary`].
+    pub(super) fn of(file: &Compound, kind: MsiKind, fallback: u32) -> Result<Self> {
+        let mut summary = Self::new(kind);
+        if let Some(stream) = file.stream("\u{5}SummaryInformation", MOST)? {
+            summary.read(Fields::new("summary information", &stream, 0), fallback)?;
+        }
+        Ok(summary)
+    }
+
     /// \[MS-OLEPS\] §2.21 PropertySetStream and §2.20 PropertySet.
-    fn read(&mut self, stream: Fields<'_>) -> Result<()> {
+    fn read(&mut self, stream: Fields<'_>, fallback: u32) -> Result<()> {
         if stream.u16_le(0, "ByteOrder")? != 0xfffe {
             return Err(stream.wrong(0, "ByteOrder", Error::invalid("a property set begins with FFFE")));
         }
@@ -170,7 +159,8 @@ impl MsiSummary {
         let find = |id| properties.iter().find(|(other, _)| *other == id).map(|(_, value)| *value);
         self.code_page =
             find(1).and_then(|value| (kind_of(value) == Some(2)).then_some(value)?.u16_le(4, "I2").ok());
-        let code_page = self.code_page;
+        let known = self.code_page.map(u32::from).filter(|&page| codepage::encoding(page).is_some());
+        let code_page = known.unwrap_or(fallback);
         let text = |id| find(id).and_then(|value| text(value, code_page));
         self.title = text(2);
         self.subject = text(3);
@@ -203,18 +193,18 @@ impl MsiSummary {
 }
 
 /// `Intel64` is Itanium; an empty platform is Intel. "Intel,x64" and the like are not allowed.
-fn platform_of(name: &str) -> Option<Machine> {
+fn platform_of(name: &str) -> Option<&'static str> {
     let names = [
-        ("", Machine::X86),
-        ("Intel", Machine::X86),
-        ("Intel64", Machine::Ia64),
-        ("x64", Machine::X64),
-        ("AMD64", Machine::X64),
-        ("Arm", Machine::Arm),
-        ("Arm64", Machine::Arm64),
-        ("Alpha", Machine::Alpha),
+        ("", "x86"),
+        ("Intel", "x86"),
+        ("Intel64", "ia64"),
+        ("x64", "x64"),
+        ("AMD64", "x64"),
+        ("Arm", "arm"),
+        ("Arm64", "arm64"),
+        ("Alpha", "alpha"),
     ];
-    names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, machine)| *machine)
+    names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, platform)| *platform)
 }
 
 /// \[MS-OLEPS\] §2.15 TypedPropertyValue.
@@ -240,7 +230,7 @@ fn time(value: Fields<'_>) -> Option<Timestamp> {
 }
 
 /// `VT_LPSTR` in the code page, or `VT_LPWSTR`; `None` where nothing is in it.
-fn text(value: Fields<'_>, code_page: Option<u16>) -> Option<String> {
+fn text(value: Fields<'_>, code_page: u32) -> Option<String> {
     let len = usize::try_from(value.u32_le(4, "Size").ok()?).ok()?;
     let text = match kind_of(value)? {
         0x1e => {
@@ -258,24 +248,15 @@ fn text(value: Fields<'_>, code_page: Option<u16>) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn decoded(bytes: &[u8], code_page: Option<u16>) -> String {
-    match (code_page, std::str::from_utf8(bytes)) {
-        (Some(65001), _) => String::from_utf8_lossy(bytes).into_owned(),
-        // Without a code page it is whatever the writer had: UTF-8 where it can be that.
-        (None | Some(0), Ok(text)) => text.to_owned(),
-        (None | Some(0 | 1252 | 28591), _) => bytes.iter().map(|&byte| windows_1252(byte)).collect(),
-        _ => bytes.iter().map(|&byte| if byte.is_ascii() { char::from(byte) } else { '\u{fffd}' }).collect(),
+/// Some writers put UTF-8 under the number of a Windows code page. What is UTF-8 by chance in one of single bytes
+/// makes no sense there.
+fn decoded(bytes: &[u8], code_page: u32) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if matches!(code_page, 0 | 1250..=1258 | 28591..=28605) => text.to_owned(),
+        _ => codepage::decoded(bytes, code_page),
     }
 }
 
-fn windows_1252(byte: u8) -> char {
-    const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
-        '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-    ];
-    let high = byte.checked_sub(0x80).and_then(|at| HIGH.get(usize::from(at)));
-    high.copied().unwrap_or(char::from(byte))
-}
-
 #[cfg(test)]
+#[path = "summary_tests.rs"]
 mod tests;
