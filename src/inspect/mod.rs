@@ -3,7 +3,6 @@
 pub mod disc;
 mod medium;
 pub mod msi;
-pub mod pe;
 pub mod platform;
 
 pub use medium::{boot_platforms, inspect};

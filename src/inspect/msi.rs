@@ -13,7 +13,7 @@
 
 mod compound;
 
-use super::pe::Machine;
+use crate::formats::pe::Machine;
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::source::SharedSource;

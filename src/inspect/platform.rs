@@ -12,7 +12,7 @@
 mod place;
 
 use super::msi::{self, MsiKind};
-use super::pe::{self, FileVersion, Head, Machine};
+use crate::formats::pe::{self, FileVersion, Head, Machine};
 use crate::container::{Container, Entry, EntryId, EntryKind, Location, Role};
 use crate::limits::Limits;
 use crate::source::{SharedSource, Source};
