@@ -7,6 +7,7 @@ pub mod directory;
 pub mod iso9660;
 pub mod not_medium;
 pub mod pe;
+pub mod sfx;
 pub mod udf;
 
 use crate::container::Container;
@@ -32,7 +33,8 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &pe::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] =
+    &[&directory::FORMAT, &iso9660::FORMAT, &pe::FORMAT, &sfx::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

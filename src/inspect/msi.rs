@@ -13,9 +13,9 @@
 
 mod compound;
 
-use crate::formats::pe::Machine;
 use crate::error::{Error, Result};
 use crate::fields::Fields;
+use crate::formats::pe::Machine;
 use crate::source::SharedSource;
 use crate::text::{padded, utf16_le};
 use crate::time::Timestamp;

@@ -12,8 +12,8 @@
 mod place;
 
 use super::msi::{self, MsiKind};
-use crate::formats::pe::{self, FileVersion, Head, Machine};
 use crate::container::{Container, Entry, EntryId, EntryKind, Location, Role};
+use crate::formats::pe::{self, FileVersion, Head, Machine};
 use crate::limits::Limits;
 use crate::source::{SharedSource, Source};
 use place::{Places, Standing};

@@ -27,9 +27,7 @@ pub use resources::{Id, Resource};
 pub use version::{FileVersion, StringTable, Versions};
 
 use super::{Certainty, Evidence, Format, Options, Probe};
-use crate::container::{
-    Catalogue, Container, Entry, EntryKind, EntryPath, Extents, Layer, Location, Region,
-};
+use crate::container::{Catalogue, Container, Entry, EntryKind, EntryPath, Extents, Layer, Location, Region};
 use crate::error::{Error, Result};
 use crate::source::{Piece, SharedSource, Source};
 use image::Image;

@@ -76,7 +76,10 @@ pub(super) fn find(image: &mut Image<'_>, head: &Head, findings: &mut Vec<Findin
         parts.certificate_count = certificates(image, &range)?;
         match parts.certificate_count {
             0 => {
-                let what = format!("there is no certificate where the certificate table ought to be, at {:#x}", range.start);
+                let what = format!(
+                    "there is no certificate where the certificate table ought to be, at {:#x}",
+                    range.start
+                );
                 findings.push(Finding::new(Severity::Damaged, what));
             }
             _ => parts.certificates = Some(range),
@@ -131,7 +134,8 @@ fn debug(image: &mut Image<'_>, parts: &mut Parts) -> Result<()> {
         match pe::DebugType(kind) {
             pe::IMAGE_DEBUG_TYPE_REPRO => parts.reproducible = true,
             pe::IMAGE_DEBUG_TYPE_CODEVIEW if parts.pdb.is_none() => {
-                let content = image.bytes(range.start, usize::try_from(size).unwrap_or(RECORD).min(RECORD))?;
+                let content =
+                    image.bytes(range.start, usize::try_from(size).unwrap_or(RECORD).min(RECORD))?;
                 parts.pdb = code_view(&content);
             }
             _ => {}
