@@ -35,8 +35,7 @@ pub struct Format {
 
 /// Every format, in no particular order: evidence decides.
 pub static FORMATS: &[&Format] =
-    &[&directory::FORMAT, &iso9660::FORMAT, &pe::FORMAT, &sfx::FORMAT, &udf::FORMAT];
-pub static FORMATS: &[&Format] = &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
+    &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &pe::FORMAT, &sfx::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]
