@@ -1,7 +1,7 @@
 //! Reads the input as a program: its head, its version resource, everything.
 #![no_main]
 
-use discless::inspect::pe;
+use discless::formats::pe;
 use discless::source::SharedSource;
 use discless_fuzz as _;
 use libfuzzer_sys::fuzz_target;

@@ -3,8 +3,7 @@
 //! if it were the container itself.
 
 use crate::container::{
-    Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Extents, Finding, Location, Name,
-    Severity,
+    Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Extents, Finding, Location, Name, Severity,
 };
 use crate::digest::{Hasher, Value};
 use crate::error::{Error, Kind, Result};
@@ -94,7 +93,10 @@ impl Inside {
         }
         let (end, have) = (container.extent().end, container.source().len());
         if stands == Stands::Unpacked && end > have {
-            let what = format!("what is unpacked ends {} bytes early: {end} are declared, {have} are there", end - have);
+            let what = format!(
+                "what is unpacked ends {} bytes early: {end} are declared, {have} are there",
+                end - have
+            );
             catalogue.findings.push(Finding::new(Severity::Damaged, what));
         }
         catalogue.layers.extend_from_slice(container.layers());
@@ -158,8 +160,11 @@ impl Container for Inside {
         }
         for part in &self.parts {
             let of_it = part.first..part.first.saturating_add(part.container.entries().len());
-            let inner: Vec<EntryId> =
-                wanted.iter().filter(|id| of_it.contains(&id.0)).map(|id| EntryId(id.0 - part.first)).collect();
+            let inner: Vec<EntryId> = wanted
+                .iter()
+                .filter(|id| of_it.contains(&id.0))
+                .map(|id| EntryId(id.0 - part.first))
+                .collect();
             let mut outer = Outer { of: self, first: part.first, now: None, sink };
             part.container.read_in_order(&inner, &mut outer)?;
         }
@@ -168,7 +173,9 @@ impl Container for Inside {
 
     fn sub_source(&self, id: EntryId, limits: &Limits) -> Result<SharedSource> {
         match self.part(id) {
-            Some((part, inner)) if !self.digests.contains_key(&id.0) => part.container.sub_source(inner, limits),
+            Some((part, inner)) if !self.digests.contains_key(&id.0) => {
+                part.container.sub_source(inner, limits)
+            }
             _ => spool(&mut *self.open(id)?, limits),
         }
     }

@@ -6,20 +6,21 @@
 pub mod cab;
 pub mod cpio;
 pub mod directory;
+mod inside;
 pub mod iso9660;
+mod listing;
 pub mod makeself;
 pub mod msi;
 pub mod not_medium;
-pub mod stream;
-pub mod tar;
 pub mod nsis;
 pub(crate) mod overlay;
+pub mod pe;
 pub mod rar;
+pub mod sfx;
+pub mod stream;
+pub mod tar;
 pub mod udf;
 pub mod zip;
-
-mod inside;
-mod listing;
 
 use crate::container::Container;
 use crate::error::{Error, Kind, NotMedium, Result};
@@ -44,21 +45,22 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT, &zip::FORMAT];
 pub static FORMATS: &[&Format] = &[
+    &cab::FORMAT,
     &cpio::FORMAT,
     &directory::FORMAT,
     &iso9660::FORMAT,
     &makeself::FORMAT,
+    &msi::FORMAT,
+    &nsis::FORMAT,
+    &pe::FORMAT,
+    &rar::FORMAT,
+    &sfx::FORMAT,
     &stream::FORMAT,
     &tar::FORMAT,
     &udf::FORMAT,
+    &zip::FORMAT,
 ];
-pub static FORMATS: &[&Format] =
-    &[&directory::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
-pub static FORMATS: &[&Format] =
-    &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &msi::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

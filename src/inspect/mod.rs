@@ -3,7 +3,6 @@
 pub mod disc;
 mod medium;
 mod package;
-pub mod pe;
 pub mod platform;
 mod unpacked;
 

@@ -11,10 +11,10 @@
 
 mod place;
 
-use super::pe::{self, FileVersion, Head, Machine};
 use super::unpacked::{Unpacked, unpack};
 use crate::container::{Container, Entry, EntryId, EntryKind, Location, Role};
 use crate::formats::msi::{self, MsiKind};
+use crate::formats::pe::{self, FileVersion, Head, Machine};
 use crate::limits::Limits;
 use crate::source::{SharedSource, Source};
 use place::{Places, Standing};

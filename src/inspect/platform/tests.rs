@@ -1,6 +1,6 @@
 use super::*;
 use crate::container::{Catalogue, EntryPath, Extents};
-use crate::inspect::pe::tests::image;
+use crate::formats::pe::tests::image;
 use crate::source::{Counting, Piece, Source};
 
 /// A container of stored members, one behind the other.

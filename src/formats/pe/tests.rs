@@ -1,5 +1,5 @@
-use super::*;
-use crate::source::Counting;
+use super::image::{Head, Machine, PeFacts, facts, head};
+use crate::source::{Counting, SharedSource};
 use std::sync::Arc;
 
 fn put(image: &mut [u8], at: usize, bytes: &[u8]) {
@@ -7,7 +7,7 @@ fn put(image: &mut [u8], at: usize, bytes: &[u8]) {
 }
 
 /// A PE32 (`magic` 0x10b) or PE32+ (0x20b) image with one section: address 0x1000, bytes 0x400 to 0xc00.
-pub(in crate::inspect) fn image(machine: u16, magic: u16) -> Vec<u8> {
+pub(crate) fn image(machine: u16, magic: u16) -> Vec<u8> {
     let mut image = vec![0; 0xc00];
     let optional: u16 = if magic == 0x20b { 240 } else { 224 };
     put(&mut image, 0, b"MZ");

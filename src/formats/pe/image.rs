@@ -13,16 +13,14 @@
 //!
 //! References: "PE Format" (Microsoft, revision 11 and later), sections by name; ECMA-335 §II.25.3.3.
 
-mod version;
-
-pub use version::{FileVersion, StringTable, Versions};
-
+use super::version::{self, Versions};
 use crate::container::{Finding, Severity};
 use crate::error::Result;
 use crate::fields::Fields;
 use crate::source::{SharedSource, Source, read_up_to};
 use crate::time::Timestamp;
 use object::pe;
+use std::ops::Range;
 
 /// Bytes read at once: on most images all headers up to the second section.
 const HEAD: usize = 640;
@@ -111,7 +109,7 @@ impl Machine {
     }
 
     /// "PE Format", "Machine Types".
-    fn from_header(number: u16) -> Self {
+    pub(super) fn from_header(number: u16) -> Self {
         match pe::Machine(number) {
             pe::IMAGE_FILE_MACHINE_I386 => Self::X86,
             pe::IMAGE_FILE_MACHINE_AMD64 => Self::X64,
@@ -256,6 +254,11 @@ pub struct PeFacts {
 /// What the operating system said. Damage in the image is a finding.
 pub fn facts(source: &SharedSource) -> Result<Option<PeFacts>> {
     let Some((mut image, head)) = Image::open(source.as_ref())? else { return Ok(None) };
+    gathered(&mut image, head).map(Some)
+}
+
+/// The versions, and what is wrong.
+pub(super) fn gathered(image: &mut Image<'_>, head: Head) -> Result<PeFacts> {
     let mut findings = Vec::new();
     if head.sections > SECTIONS {
         let what = format!("{} sections are claimed, Windows takes {SECTIONS}", head.sections);
@@ -265,8 +268,8 @@ pub fn facts(source: &SharedSource) -> Result<Option<PeFacts>> {
         let what = format!("the certificate table at {:#x} lies beyond the end", table.offset);
         findings.push(Finding::new(Severity::Damaged, what));
     }
-    let versions = version::read(&mut image, &mut findings)?;
-    Ok(Some(PeFacts { head, versions, findings }))
+    let versions = version::read(image, &mut findings)?;
+    Ok(PeFacts { head, versions, findings })
 }
 
 /// The headers alone, in some 650 bytes; `None` where the source is no PE image.
@@ -289,8 +292,8 @@ pub fn versions(source: &SharedSource) -> Result<Option<Versions>> {
 }
 
 /// An image whose headers are read as far as they were needed.
-struct Image<'a> {
-    source: &'a dyn Source,
+pub(super) struct Image<'a> {
+    pub(super) source: &'a dyn Source,
     /// The first bytes of the source: grows with what is asked for.
     window: Vec<u8>,
     /// Where the section headers begin, in bytes.
@@ -301,11 +304,26 @@ struct Image<'a> {
     /// `FileAlignment`.
     alignment: u32,
     /// Address and size of the resource directory.
-    resources: Option<(u32, u32)>,
+    pub(super) resources: Option<(u32, u32)>,
+    /// Address and size of the debug directory.
+    pub(super) debug: Option<(u32, u32)>,
+    /// `PointerToSymbolTable` and `NumberOfSymbols`.
+    pub(super) symbols: (u32, u32),
+}
+
+/// A section as its header has it ("Section Table").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// `Name`, up to its first NUL.
+    pub name: String,
+    /// `VirtualSize`, in bytes.
+    pub virtual_size: u32,
+    /// Where its bytes lie in the file; empty where it has none. The file may end before.
+    pub range: Range<u64>,
 }
 
 impl<'a> Image<'a> {
-    fn open(source: &'a dyn Source) -> Result<Option<(Self, Head)>> {
+    pub(super) fn open(source: &'a dyn Source) -> Result<Option<(Self, Head)>> {
         let mut image = Self {
             source,
             window: read_up_to(source, 0, HEAD)?,
@@ -314,6 +332,8 @@ impl<'a> Image<'a> {
             headers: 0,
             alignment: 0,
             resources: None,
+            debug: None,
+            symbols: (0, 0),
         };
         if !image.window.starts_with(b"MZ") {
             return Ok(None);
@@ -359,6 +379,8 @@ impl<'a> Image<'a> {
             (there && entry.0 != 0).then_some(entry)
         };
         self.resources = directory(pe::IMAGE_DIRECTORY_ENTRY_RESOURCE);
+        self.debug = directory(pe::IMAGE_DIRECTORY_ENTRY_DEBUG);
+        self.symbols = (u32_at(12, "PointerToSymbolTable"), u32_at(16, "NumberOfSymbols"));
         let clr = directory(pe::IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR);
         let clr = clr.map(|(address, _)| self.clr(address)).transpose()?.flatten();
         let load_config = directory(pe::IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG);
@@ -422,7 +444,7 @@ impl<'a> Image<'a> {
 
     /// Up to `len` bytes at `at`; fewer where the source ends. What lies in or near the headers comes
     /// from the window.
-    fn bytes(&mut self, at: u64, len: usize) -> Result<Vec<u8>> {
+    pub(super) fn bytes(&mut self, at: u64, len: usize) -> Result<Vec<u8>> {
         let near = usize::try_from(at).ok().and_then(|at| Some((at, at.checked_add(len)?)));
         match near {
             Some((start, end)) if start <= self.window.len() && end <= self.window.len() + STEP => {
@@ -437,9 +459,39 @@ impl<'a> Image<'a> {
         }
     }
 
+    /// Where the headers end, in bytes: `SizeOfHeaders`, or behind the section headers where that is further.
+    pub(super) fn headers_end(&self) -> u64 {
+        let sections = usize::from(self.sections.min(SECTIONS)) * pe::IMAGE_SIZEOF_SECTION_HEADER;
+        u64::from(self.headers).max(self.sections_at.saturating_add(sections) as u64).min(self.source.len())
+    }
+
+    /// The sections, as many as Windows takes and the file has.
+    pub(super) fn sections(&mut self) -> Result<Vec<Section>> {
+        let mut out = Vec::new();
+        for number in 0..self.sections.min(SECTIONS) {
+            let at = self.sections_at.saturating_add(usize::from(number).saturating_mul(40));
+            let bytes = self.bytes(at as u64, pe::IMAGE_SIZEOF_SECTION_HEADER)?;
+            let fields = Fields::new("section header", &bytes, at as u64);
+            let (Ok(name), Ok(virtual_size), Ok(size), Ok(raw)) = (
+                fields.bytes(0, 8, "Name"),
+                fields.u32_le(8, "VirtualSize"),
+                fields.u32_le(16, "SizeOfRawData"),
+                fields.u32_le(20, "PointerToRawData"),
+            ) else {
+                break;
+            };
+            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+            let raw = u64::from(if self.alignment >= 0x200 { raw & !0x1ff } else { raw });
+            let size = if raw == 0 { 0 } else { u64::from(size) };
+            let name = String::from_utf8_lossy(name).into_owned();
+            out.push(Section { name, virtual_size, range: raw..raw.saturating_add(size) });
+        }
+        Ok(out)
+    }
+
     /// Where the byte with this address lies in the file, and how many bytes follow it there
     /// ("Section Table"). As the loader does, a section's place is taken down to 512 bytes.
-    fn place(&mut self, address: u32) -> Result<Option<(u64, u32)>> {
+    pub(super) fn place(&mut self, address: u32) -> Result<Option<(u64, u32)>> {
         for number in 0..self.sections.min(SECTIONS) {
             let at = self.sections_at.saturating_add(usize::from(number).saturating_mul(40));
             let bytes = self.bytes(at as u64, pe::IMAGE_SIZEOF_SECTION_HEADER)?;
@@ -460,6 +512,3 @@ impl<'a> Image<'a> {
         Ok(left.map(|left| (u64::from(address), left)))
     }
 }
-
-#[cfg(test)]
-pub(in crate::inspect) mod tests;

@@ -1,15 +1,11 @@
-//! The version resource: the resource directory down to it, and `VS_VERSIONINFO` itself.
+//! The version resource: `VS_VERSIONINFO`, its strings and translations.
 //!
-//! | structure | fields read |
-//! |---|---|
-//! | resource directory table, 16 bytes | numbers of named and numbered entries at 12 and 14 |
-//! | its entries, 8 bytes each | name or number, offset (high bit: of another table) |
-//! | resource data entry, 16 bytes | address, size |
-//! | `VS_VERSIONINFO` and its children | `wLength`, `wValueLength`, `wType`, `szKey`, padding to 4, value, children |
+//! Its nodes are all alike: `wLength`, `wValueLength`, `wType`, `szKey`, padding to 4, value, children.
 //!
-//! References: "PE Format", "The .rsrc Section"; "Version Information" (`verrsrc.h`).
+//! Reference: "Version Information" (`verrsrc.h`).
 
-use super::Image;
+use super::image::Image;
+use super::resources::Directory;
 use crate::container::{Finding, Severity};
 use crate::error::Result;
 use crate::fields::Fields;
@@ -21,7 +17,7 @@ use std::fmt;
 const NODES: usize = 4096;
 /// Bytes of all version resources of an image.
 const MOST: u32 = 1 << 20;
-/// Names and languages followed at each level.
+/// Pairs of language and code page kept.
 const BRANCHES: usize = 64;
 /// Strings kept of one resource.
 const STRINGS: usize = 1024;
@@ -79,20 +75,22 @@ impl Versions {
 
 /// The version resource of an image, the strings of all its languages together.
 pub(super) fn read(image: &mut Image<'_>, findings: &mut Vec<Finding>) -> Result<Option<Versions>> {
-    let Some((address, _)) = image.resources else { return Ok(None) };
-    let Some((base, room)) = image.place(address)? else {
-        findings.push(Finding::new(Severity::Damaged, "the resource directory lies in no section"));
-        return Ok(None);
-    };
-    let mut nodes = NODES;
+    let Some(mut directory) = Directory::of(image, NODES, findings)? else { return Ok(None) };
+    let mut left = MOST;
     let mut found: Option<Versions> = None;
-    let mut directory = Directory { image, base, room, nodes: &mut nodes, left: MOST, findings };
     let wanted = u32::from(pe::RT_VERSION);
     let kinds = directory.table(0)?;
     for kind in kinds.into_iter().filter(|entry| entry.name == wanted).take(1) {
         for name in directory.below(kind)? {
             for language in directory.below(name)? {
-                let Some(blob) = directory.leaf(language)? else { continue };
+                let Some((at, room, size)) = directory.place(language)? else { continue };
+                let Some(rest) = left.checked_sub(size) else {
+                    let what = format!("a version resource of {size} bytes is not read");
+                    directory.findings.push(Finding::new(Severity::Damaged, what));
+                    continue;
+                };
+                left = rest;
+                let blob = directory.content(at, usize::try_from(size.min(room)).unwrap_or_default())?;
                 let one = parse(&blob, directory.findings);
                 match &mut found {
                     None => found = Some(one),
@@ -107,91 +105,6 @@ pub(super) fn read(image: &mut Image<'_>, findings: &mut Vec<Finding>) -> Result
         }
     }
     Ok(found)
-}
-
-/// An entry of a resource directory table.
-#[derive(Clone, Copy)]
-struct Entry {
-    name: u32,
-    offset: u32,
-}
-
-/// The resource directory: three levels, kind, name and language. Going down by level ends any loop.
-struct Directory<'a, 'b> {
-    image: &'a mut Image<'b>,
-    base: u64,
-    room: u32,
-    nodes: &'a mut usize,
-    /// Bytes of version resources that may still be read.
-    left: u32,
-    findings: &'a mut Vec<Finding>,
-}
-
-impl Directory<'_, '_> {
-    fn bytes(&mut self, at: u32, len: usize) -> Result<Vec<u8>> {
-        let left = usize::try_from(self.room.saturating_sub(at)).unwrap_or(usize::MAX);
-        self.image.bytes(self.base.saturating_add(u64::from(at)), len.min(left))
-    }
-
-    /// "Resource Directory Table" and "Resource Directory Entries".
-    fn table(&mut self, at: u32) -> Result<Vec<Entry>> {
-        let header = self.bytes(at, 16)?;
-        let header = Fields::new("resource directory table", &header, self.base);
-        let (Ok(named), Ok(numbered)) =
-            (header.u16_le(12, "Number of Name Entries"), header.u16_le(14, "Number of ID Entries"))
-        else {
-            self.findings.push(Finding::new(Severity::Damaged, "a resource table lies beyond its section"));
-            return Ok(Vec::new());
-        };
-        let claimed = usize::from(named) + usize::from(numbered);
-        let count = claimed.min(*self.nodes);
-        let bytes = self.bytes(at.saturating_add(16), count * 8)?;
-        let there = bytes.len() / 8;
-        if there < claimed {
-            let what = format!("{claimed} resource entries are claimed, {there} were read");
-            self.findings.push(Finding::new(Severity::Damaged, what));
-        }
-        *self.nodes -= there;
-        let fields = Fields::new("resource directory entry", &bytes, self.base);
-        let entry = |number: usize| {
-            let name = fields.u32_le(number * 8, "Name Offset").ok()?;
-            Some(Entry { name, offset: fields.u32_le(number * 8 + 4, "Data Entry Offset").ok()? })
-        };
-        Ok((0..there).map_while(entry).collect())
-    }
-
-    fn below(&mut self, entry: Entry) -> Result<Vec<Entry>> {
-        if entry.offset & pe::IMAGE_RESOURCE_DATA_IS_DIRECTORY == 0 {
-            return Ok(Vec::new());
-        }
-        let mut entries = self.table(entry.offset & !pe::IMAGE_RESOURCE_DATA_IS_DIRECTORY)?;
-        entries.truncate(BRANCHES);
-        Ok(entries)
-    }
-
-    /// "Resource Data Entry".
-    fn leaf(&mut self, entry: Entry) -> Result<Option<Vec<u8>>> {
-        if entry.offset & pe::IMAGE_RESOURCE_DATA_IS_DIRECTORY != 0 {
-            return Ok(None);
-        }
-        let bytes = self.bytes(entry.offset, 16)?;
-        let fields = Fields::new("resource data entry", &bytes, self.base);
-        let (Ok(address), Ok(size)) = (fields.u32_le(0, "Data RVA"), fields.u32_le(4, "Size")) else {
-            self.findings.push(Finding::new(Severity::Damaged, "a resource lies beyond its section"));
-            return Ok(None);
-        };
-        let Some((at, room)) = self.image.place(address)? else {
-            self.findings.push(Finding::new(Severity::Damaged, "the version resource lies in no section"));
-            return Ok(None);
-        };
-        let Some(left) = self.left.checked_sub(size) else {
-            let what = format!("a version resource of {size} bytes is not read");
-            self.findings.push(Finding::new(Severity::Damaged, what));
-            return Ok(None);
-        };
-        self.left = left;
-        Ok(Some(self.image.bytes(at, usize::try_from(size.min(room)).unwrap_or_default())?))
-    }
 }
 
 /// A node of the tree: all of `VS_VERSIONINFO`'s structures have this shape.

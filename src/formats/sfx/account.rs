@@ -1,0 +1,76 @@
+//! Accounts for every byte of the file: the program, what follows it, the archives, the certificates, and
+//! what none of them names.
+
+use super::host::Host;
+use super::promote::Part;
+use crate::container::{Catalogue, Finding, Region, Severity};
+use crate::error::Result;
+use crate::source::{Source, read_up_to};
+use std::ops::Range;
+
+/// Gaps that are named one by one.
+const MOST: usize = 16;
+/// Bytes of a gap that are looked at.
+const SAMPLE: usize = 64 << 10;
+
+/// Adds regions for all that is known, padding, and findings about what is not. Sets where it all ends.
+pub(super) fn all(catalogue: &mut Catalogue, host: &Host, spans: Vec<Region>, parts: &[Part]) -> Result<()> {
+    let len = catalogue.source.len();
+    let mut known = spans;
+    known.push(Region { what: format!("stub ({})", host.kind), range: 0..host.end.min(len) });
+    let certificates = host.pe.as_ref().and_then(|image| image.parts.certificates.clone());
+    if let Some(range) = certificates.clone() {
+        known.push(Region { what: "Authenticode certificates".to_owned(), range });
+    }
+    for part in parts {
+        known.extend(part.regions());
+        known.push(Region { what: format!("{} archive", part.title), range: part.range.clone() });
+        if part.range.end > part.limit && part.limit < len {
+            let what = format!(
+                "the {} archive claims bytes up to {:#x}, what follows it begins at {:#x}",
+                part.title, part.range.end, part.limit
+            );
+            catalogue.findings.push(Finding::new(Severity::Damaged, what));
+        }
+    }
+    for entry in &catalogue.entries {
+        let from = entry.location.order().0;
+        known.push(Region {
+            what: entry.path.text().to_owned(),
+            range: from..from.saturating_add(entry.bytes),
+        });
+    }
+    let claimed = host.pe.as_ref().map_or(0, |image| image.parts.claimed_end);
+    catalogue.end = known.iter().map(|region| region.range.end).max().unwrap_or(0).max(claimed);
+    let mut ranges: Vec<Range<u64>> = known.iter().map(|region| region.range.clone()).collect();
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut at = 0;
+    let mut gaps = Vec::new();
+    for range in ranges {
+        if range.start > at {
+            gaps.push(at..range.start.min(len));
+        }
+        at = at.max(range.end);
+    }
+    for gap in gaps.into_iter().filter(|gap| !gap.is_empty()).take(MOST) {
+        let size = gap.end - gap.start;
+        match zeros(&*catalogue.source, &gap)? {
+            true => known.push(Region { what: "padding".to_owned(), range: gap }),
+            false => {
+                let what = format!("{size} bytes at {:#x} that nothing accounts for", gap.start);
+                catalogue.findings.push(Finding::new(Severity::Weak, what));
+            }
+        }
+    }
+    known.sort_by_key(|region| region.range.start);
+    catalogue.regions = known;
+    Ok(())
+}
+
+/// True where a gap begins and ends with zeros alone, and is all zeros where it is short.
+fn zeros(source: &dyn Source, gap: &Range<u64>) -> Result<bool> {
+    let size = usize::try_from(gap.end - gap.start).unwrap_or(usize::MAX).min(SAMPLE);
+    let first = read_up_to(source, gap.start, size)?;
+    let last = read_up_to(source, gap.end.saturating_sub(size as u64), size)?;
+    Ok(first.iter().chain(&last).all(|&byte| byte == 0))
+}
