@@ -320,7 +320,7 @@ fn differences(one: &[u8], other: &[u8]) -> Vec<Range<usize>> {
 
 impl Read for RunReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while self.frame_at >= self.frame.len() {
+        while !buf.is_empty() && self.frame_at >= self.frame.len() {
             if let Some(error) = &self.failed {
                 return Err(error.again().into());
             }
