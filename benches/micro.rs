@@ -197,7 +197,7 @@ fn parse_sums(bencher: Bencher<'_, '_>, lines: u32) {
 
 /// The decoders of cabinets, each over the only folder of a fixture.
 mod codec {
-    use super::{Bencher, BytesCount, Source, fixture};
+    use super::{Bencher, BytesCount, fixture};
     use discless::codec::lzx::{Lzx, Parameters};
     use discless::codec::mszip::Mszip;
     use discless::codec::quantum::Quantum;

@@ -270,7 +270,7 @@ impl Lzx {
                     return Err(Error::damaged("LZX block without a code"));
                 }
                 bytes[at] = symbol as u8;
-                at += 1;
+                at = at.wrapping_add(1);
                 continue;
             }
             let symbol = symbol - LITERALS as u32;
@@ -334,6 +334,11 @@ impl Lzx {
 }
 
 /// Base (less the 2 that formatted offsets have more) and number of further bits of each position slot.
+#[allow(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "computed when this is compiled"
+)]
 const SLOTS: [(u32, u32); 64] = {
     let mut out = [(0, 0); 64];
     let mut base = 0u32;
@@ -393,7 +398,7 @@ fn translate_calls(frame: &mut [u8], position: u64, size: i32) {
     // The last ten bytes of a frame are not translated, and a frame of ten bytes is not.
     let Some(end) = frame.len().checked_sub(10) else { return };
     let mut at = 0;
-    while let Some(next) = frame.get(at..end).and_then(|rest| find_call(rest)) {
+    while let Some(next) = frame.get(at..end).and_then(find_call) {
         let call = at + next;
         let here = i32::try_from(position.saturating_add(call as u64)).unwrap_or(i32::MAX);
         if let Some(target) = frame.get_mut(call + 1..).and_then(|rest| rest.first_chunk_mut::<4>()) {
@@ -450,8 +455,8 @@ impl<'a> Bits<'a> {
             };
             // Two words, the first of them on top.
             self.bits |= u64::from(next.rotate_left(16)) << (32 - self.count);
-            self.count += 32;
-            self.at += 4;
+            self.count = self.count.wrapping_add(32);
+            self.at = self.at.wrapping_add(4);
         }
     }
 
@@ -464,8 +469,8 @@ impl<'a> Bits<'a> {
     /// Drops bits that are there: at most 32.
     #[inline(always)]
     fn drop(&mut self, count: u32) {
-        self.bits <<= count;
-        self.count -= count;
+        self.bits <<= count & 63;
+        self.count = self.count.wrapping_sub(count);
     }
 
     /// The next `count` bits of those that are there: at most 17.
