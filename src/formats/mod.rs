@@ -6,6 +6,7 @@
 pub mod directory;
 pub mod iso9660;
 pub mod not_medium;
+pub mod sevenz;
 pub mod udf;
 pub mod zip;
 
@@ -32,7 +33,7 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT, &zip::FORMAT];
+pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &sevenz::FORMAT, &udf::FORMAT, &zip::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

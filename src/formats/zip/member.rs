@@ -66,6 +66,11 @@ struct Extra {
 }
 
 impl Member {
+    /// True where nothing of its bytes has to be looked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packed == 0 && self.bytes == 0 && self.crc.unwrap_or(0) == 0
+    }
+
     /// Reads a central header; how many bytes it takes.
     pub(super) fn central(fields: &Fields<'_>) -> Result<(Self, usize)> {
         let made_by = fields.u16_le(4, "version made by")?;

@@ -220,7 +220,7 @@ fn overlaps(members: &[Member], findings: &mut Findings) -> Vec<bool> {
     let mut reached = 0u64;
     let mut count = 0u64;
     for (at, i) in order {
-        let Some(member) = members.get(i) else { continue };
+        let Some(member) = members.get(i).filter(|member| !member.is_empty()) else { continue };
         if at < reached
             && let Some(mark) = overlapping.get_mut(i)
         {
@@ -242,7 +242,7 @@ fn entry_of(member: &Member) -> Entry {
     let mut entry = Entry::new(member.path.clone(), member.kind);
     entry.modified = member.modified;
     entry.mode = member.mode;
-    if member.kind == EntryKind::File {
+    if member.kind == EntryKind::File && !member.is_empty() {
         entry.bytes = member.bytes;
         // Members that are stored, too: a place given away would be copied without its checksum. In nesting
         // they are read in place all the same. The range begins with the local header: how long that is, it
@@ -318,7 +318,7 @@ impl Zip {
 
     fn content(&self, id: EntryId) -> Result<unpack::Content> {
         let member = self.member(id)?;
-        if member.kind != EntryKind::File {
+        if member.kind != EntryKind::File || member.is_empty() {
             return Ok(Box::new(std::io::empty()));
         }
         content::open(&self.catalogue.source, member, &self.limits)
