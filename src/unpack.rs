@@ -82,9 +82,10 @@ pub fn lzma(
 ) -> Result<Content> {
     let window = window(u64::from(dictionary), unpacked, memory)?;
     let size = unpacked.unwrap_or(u64::MAX);
-    let decoder =
-        guarded("lzma", || Ok(lzma_rust2::LzmaReader::new_with_props(packed, size, properties, window, None)))?
-            .map_err(|error| of_decoder("lzma", error))?;
+    let decoder = guarded("lzma", || {
+        Ok(lzma_rust2::LzmaReader::new_with_props(packed, size, properties, window, None))
+    })?
+    .map_err(|error| of_decoder("lzma", error))?;
     Ok(Box::new(Fenced::new("lzma", decoder)))
 }
 
@@ -417,13 +418,13 @@ impl<R: Read> Checked<R> {
     /// The last byte came.
     fn finish(&mut self) -> io::Result<()> {
         self.over = true;
+        if self.exact == Exact::Yes && fill(&mut self.content, &mut [0])? > 0 {
+            return Err(Error::damaged("more bytes than its size says").into());
+        }
         if let Some(crc) = self.crc
             && std::mem::take(&mut self.sum).finalize() != crc
         {
             return Err(Error::damaged("checksum").field("crc-32").into());
-        }
-        if self.exact == Exact::Yes && fill(&mut self.content, &mut [0])? > 0 {
-            return Err(Error::damaged("more bytes than its size says").into());
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 pub mod directory;
 pub mod iso9660;
+mod listing;
 pub mod not_medium;
 pub mod sevenz;
 pub mod udf;
@@ -33,7 +34,8 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &sevenz::FORMAT, &udf::FORMAT, &zip::FORMAT];
+pub static FORMATS: &[&Format] =
+    &[&directory::FORMAT, &iso9660::FORMAT, &sevenz::FORMAT, &udf::FORMAT, &zip::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

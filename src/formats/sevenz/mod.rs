@@ -8,11 +8,11 @@ mod bytes;
 mod coder;
 mod header;
 
+use super::listing::Listing;
 use super::{Certainty, Evidence, Format, Options, Probe};
 use crate::ahead::decode_ahead;
 use crate::container::{
-    Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Finding, Findings, Layer, Location, Name,
-    Severity,
+    Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Finding, Findings, Layer, Location, Severity,
 };
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -86,7 +86,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     let decode = |streams: &Streams, block: usize| coder::open(&source, streams, block, limits);
     let header = header::read(&source, &signature, limits, decode)?;
     let mut findings = Findings::default();
-    let (entries, crcs) = entries(&header, &mut findings)?;
+    let (entries, crcs) = entries(&header, options, &mut findings)?;
     let mut archive = SevenZ {
         catalogue: Catalogue { end: signature.end(), entries, ..Catalogue::new(source) },
         streams: header.streams,
@@ -112,8 +112,12 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
 }
 
 /// Members with their places: those with bytes are handed to the blocks in the order of both.
-fn entries(header: &Header, findings: &mut Findings) -> Result<(Vec<Entry>, Vec<Option<u32>>)> {
-    let members = header.streams.blocks.iter().enumerate().flat_map(|(number, block)| {
+fn entries(
+    header: &Header,
+    options: &Options,
+    findings: &mut Findings,
+) -> Result<(Vec<Entry>, Vec<Option<u32>>)> {
+    let mut members = header.streams.blocks.iter().enumerate().flat_map(|(number, block)| {
         let mut at = 0u64;
         block.members.iter().map(move |&(bytes, crc)| {
             let offset = at;
@@ -121,12 +125,11 @@ fn entries(header: &Header, findings: &mut Findings) -> Result<(Vec<Entry>, Vec<
             (number, offset, bytes, crc)
         })
     });
-    let mut members = members;
-    let mut entries = Vec::with_capacity(header.files.len());
-    let mut crcs = Vec::with_capacity(header.files.len());
+    let mut listing = Listing::new(&options.limits);
+    let mut crcs = Vec::new();
     let mut anti = 0u64;
     for file in &header.files {
-        let mut entry = Entry::new(path(file), kind(file));
+        let mut entry = Entry::new(path(file, options.surroundings.stem()), kind(file));
         entry.modified = file.modified.and_then(Timestamp::from_filetime);
         entry.mode = unix_mode(file).map(|mode| mode & 0o7777);
         let mut crc = None;
@@ -140,8 +143,12 @@ fn entries(header: &Header, findings: &mut Findings) -> Result<(Vec<Entry>, Vec<
             entry.location = if bytes == 0 { Location::Nowhere } else { Location::Solid { run, offset } };
         }
         anti += u64::from(file.anti);
-        entries.push(entry);
-        crcs.push(crc);
+        if let Some(id) = listing.push(entry, findings)? {
+            crcs.resize(crcs.len().max(id.0 + 1), None);
+            if let Some(place) = crcs.get_mut(id.0) {
+                *place = crc;
+            }
+        }
     }
     let left = members.count();
     if left > 0 {
@@ -151,17 +158,21 @@ fn entries(header: &Header, findings: &mut Findings) -> Result<(Vec<Entry>, Vec<
         let what = format!("{anti} anti-items, which say what to delete: they are listed and never made");
         findings.push(Finding::new(Severity::Note, what));
     }
-    Ok((entries, crcs))
+    Ok((listing.finish(), crcs))
 }
 
-/// The name as stored. Half a surrogate pair keeps its bytes.
-fn path(file: &File) -> EntryPath {
+/// The name as stored; half a surrogate pair keeps its bytes. A member without a name is called as the
+/// archive.
+fn path(file: &File, archive: &str) -> EntryPath {
     let (name, whole) = text::utf16_le(&file.name);
+    if name.is_empty() {
+        return EntryPath::new(archive);
+    }
     if whole {
-        return EntryPath::new(name);
+        return Listing::path(name.as_bytes());
     }
     let swapped: Vec<u8> = file.name.chunks_exact(2).flat_map(|unit| unit.iter().rev().copied()).collect();
-    EntryPath::default().join(&Name::lossy(name, &text::wtf8_be(&swapped)))
+    Listing::path(&text::wtf8_be(&swapped))
 }
 
 fn unix_mode(file: &File) -> Option<u16> {

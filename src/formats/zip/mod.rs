@@ -11,11 +11,12 @@ mod member;
 mod package;
 mod salvage;
 
+use super::listing::Listing;
 use super::{Certainty, Evidence, Format, Options, Probe};
 use crate::ahead::decode_ahead;
 use crate::container::{
-    Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Extents, Finding, Findings, Layer, Location, Region,
-    Severity,
+    Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Extents, Finding, Findings, Layer, Location,
+    Region, Severity,
 };
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -52,7 +53,10 @@ const LARGE: u64 = 128 << 10;
 
 fn probe(probe: &Probe<'_>) -> Result<Option<Evidence>> {
     let found = |certainty, why: &str| Ok(Some(Evidence { certainty, why: why.to_owned() }));
-    if probe.has(0, directory::LOCAL) || probe.has(0, b"PK\x07\x08PK\x03\x04") || probe.has(0, b"PK00PK\x03\x04") {
+    if probe.has(0, directory::LOCAL)
+        || probe.has(0, b"PK\x07\x08PK\x03\x04")
+        || probe.has(0, b"PK00PK\x03\x04")
+    {
         return found(Certainty::Sure, "a local file header at byte 0");
     }
     if probe.has(0, b"PK\x05\x06") {
@@ -68,8 +72,11 @@ fn probe(probe: &Probe<'_>) -> Result<Option<Evidence>> {
 /// An opened archive.
 struct Zip {
     catalogue: Catalogue,
-    /// As many as there are entries.
     members: Vec<Member>,
+    /// The member of each entry; directories that no member names have none.
+    member_of: Vec<Option<usize>>,
+    /// The first part of the set that is not there, by name.
+    missing: Option<String>,
     /// Members that begin within another one: a bomb, or damage.
     overlapping: Vec<bool>,
     limits: Limits,
@@ -78,22 +85,41 @@ struct Zip {
 
 fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     let mut findings = Findings::default();
-    let (source, starts) = whole(source, options)?;
+    let Whole { source, starts, missing } = whole(source, options)?;
+    if let Some(part) = &missing {
+        findings.push(Finding::new(Severity::Damaged, format!("{part} of the set is missing")));
+    }
     let end = directory::find_end(&*source)?;
     let mut regions = Vec::new();
     let (mut members, end) = match end {
         Some(end) => (from_directory(&source, &end, &starts, options, &mut findings, &mut regions)?, end),
-        None => (salvage::members(&source, &options.limits, &mut findings)?, End { end: source.len(), ..End::default() }),
+        None => (
+            salvage::members(&source, &options.limits, &mut findings)?,
+            End { end: source.len(), ..End::default() },
+        ),
     };
     let overlapping = overlaps(&members, &mut findings);
-    let mut entries = Vec::with_capacity(members.len());
-    for member in &mut members {
-        entries.push(entry_of(member));
+    let mut listing = Listing::new(&options.limits);
+    let mut member_of = Vec::new();
+    for (i, member) in members.iter_mut().enumerate() {
+        if member.path.bytes().is_empty() && member.kind == EntryKind::File {
+            member.path = EntryPath::new(options.surroundings.stem());
+        }
+        if let Some(id) = listing.push(entry_of(member), &mut findings)? {
+            if member_of.len() <= id.0 {
+                member_of.resize(id.0 + 1, None);
+            }
+            if let Some(place) = member_of.get_mut(id.0) {
+                *place = Some(i);
+            }
+        }
     }
     let mut zip = Zip {
-        catalogue: Catalogue { end: end.end, entries, regions, ..Catalogue::new(source) },
+        catalogue: Catalogue { end: end.end, entries: listing.finish(), regions, ..Catalogue::new(source) },
         members,
+        member_of,
         overlapping,
+        missing,
         limits: options.limits.clone(),
         threads: options.decoders(),
     };
@@ -124,40 +150,65 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     Ok(Box::new(zip))
 }
 
-/// The source with the other parts of its set before or behind it, and where each part begins.
-fn whole(source: SharedSource, options: &Options) -> Result<(SharedSource, Vec<u64>)> {
+/// A source with the other parts of its set.
+struct Whole {
+    source: SharedSource,
+    /// Where each part begins.
+    starts: Vec<u64>,
+    /// The name of a part that is not there.
+    missing: Option<String>,
+}
+
+impl Whole {
+    fn alone(source: SharedSource) -> Self {
+        Self { source, starts: vec![0], missing: None }
+    }
+}
+
+fn whole(source: SharedSource, options: &Options) -> Result<Whole> {
     if let Some(parts) = volumes::numbered(&source, &options.surroundings)? {
         // Cut by bytes: offsets go on over the parts.
-        return Ok((Arc::new(Joined::new(parts)), vec![0]));
+        return Ok(Whole::alone(Arc::new(Joined::new(parts))));
     }
     let disks = match directory::find_end(&*source)? {
         Some(end) if end.disk > 0 && end.disk < 0xffff => end.disk,
-        Some(_) => return Ok((source, vec![0])),
+        Some(_) => return Ok(Whole::alone(source)),
         None => return part_of_set(source, options),
     };
-    let parts = volumes::spanned(&source, disks, &options.surroundings)?;
-    let mut starts = Vec::new();
-    let mut at = 0u64;
-    for part in &parts {
-        starts.push(at);
-        at = at.saturating_add(part.len());
+    match volumes::spanned(&source, disks, &options.surroundings)? {
+        (parts, None) => {
+            let mut at = 0u64;
+            let starts = parts.iter().map(|part| {
+                let start = at;
+                at = at.saturating_add(part.len());
+                start
+            });
+            let starts = starts.collect();
+            Ok(Whole { source: Arc::new(Joined::new(parts)), starts, missing: None })
+        }
+        // The directory is in the last part: what there is can be listed.
+        (_, missing) => Ok(Whole { missing, ..Whole::alone(source) }),
     }
-    Ok((Arc::new(Joined::new(parts)), starts))
 }
 
 /// Without an end record it may be `.z01` of a set, which ends in `.zip`.
-fn part_of_set(source: SharedSource, options: &Options) -> Result<(SharedSource, Vec<u64>)> {
+fn part_of_set(source: SharedSource, options: &Options) -> Result<Whole> {
     let name = &options.surroundings.file_name;
     let numbered = name.rsplit_once('.').filter(|(_, extension)| {
         let mut letters = extension.chars();
-        letters.next().is_some_and(|c| c.eq_ignore_ascii_case(&'z')) && extension.len() > 2 && letters.all(|c| c.is_ascii_digit())
+        letters.next().is_some_and(|c| c.eq_ignore_ascii_case(&'z'))
+            && extension.len() > 2
+            && letters.all(|c| c.is_ascii_digit())
     });
     match numbered {
         Some((stem, _)) => {
             let last = format!("{stem}.zip");
-            Err(Error::not_found(format!("the directory of the set, which is in its last part {last}: open that;"), None))
+            Err(Error::not_found(
+                format!("the directory of the set: it is in its last part, {last}, and"),
+                Some(last),
+            ))
         }
-        None => Ok((source, vec![0])),
+        None => Ok(Whole::alone(source)),
     }
 }
 
@@ -174,8 +225,9 @@ fn from_directory(
         let base = base.ok_or_else(|| Error::invalid("disk of the central directory"))?;
         directory::Start { at: base.saturating_add(end.offset), prefix: 0, seen: true }
     } else {
-        directory::start(&**source, end)
-            .ok_or_else(|| Error::damaged("size of the central directory").at("end of central directory record", end.at))?
+        directory::start(&**source, end).ok_or_else(|| {
+            Error::damaged("size of the central directory").at("end of central directory record", end.at)
+        })?
     };
     let mut members = directory::read(&**source, end, start, &options.limits, findings)?;
     if members.is_empty() && end.entries > 0 {
@@ -214,7 +266,8 @@ fn from_directory(
 /// Which members begin within one that began before. The first of them is read, and its checksum decides; a
 /// bomb's other members would unpack the same bytes again and again.
 fn overlaps(members: &[Member], findings: &mut Findings) -> Vec<bool> {
-    let mut order: Vec<(u64, usize)> = members.iter().enumerate().map(|(i, member)| (member.local, i)).collect();
+    let mut order: Vec<(u64, usize)> =
+        members.iter().enumerate().map(|(i, member)| (member.local, i)).collect();
     order.sort_unstable();
     let mut overlapping = vec![false; members.len()];
     let mut reached = 0u64;
@@ -257,7 +310,9 @@ impl Zip {
     /// Targets of symbolic links are their content.
     fn read_links(&mut self, findings: &mut Findings) {
         let mut budget = self.limits.all_path_bytes;
-        for (i, member) in self.members.iter().enumerate().filter(|(_, m)| m.kind == EntryKind::Symlink) {
+        for (entry, member) in self.catalogue.entries.iter_mut().zip(&self.member_of) {
+            let member = member.and_then(|member| self.members.get(member));
+            let Some(member) = member.filter(|member| member.kind == EntryKind::Symlink) else { continue };
             budget = budget.saturating_sub(member.bytes.max(1));
             let fits = member.bytes <= self.limits.path_bytes as u64 && budget > 0;
             let read = || -> Result<String> {
@@ -269,11 +324,7 @@ impl Zip {
                 Ok(String::from_utf8_lossy(&target).into_owned())
             };
             match read() {
-                Ok(target) => {
-                    if let Some(entry) = self.catalogue.entries.get_mut(i) {
-                        entry.target = Some(target.into());
-                    }
-                }
+                Ok(target) => entry.target = Some(target.into()),
                 Err(error) => {
                     let what = format!("the link's target cannot be read: {error}");
                     findings.push(Finding::about(Severity::Damaged, member.path.text(), what));
@@ -284,7 +335,8 @@ impl Zip {
 
     fn detail(&self, kind: Option<&'static str>, end: &End) -> String {
         let mut methods: Vec<(u16, usize)> = Vec::new();
-        for member in self.members.iter().filter(|member| member.kind == EntryKind::File && member.bytes > 0) {
+        for member in self.members.iter().filter(|member| member.kind == EntryKind::File && member.bytes > 0)
+        {
             if methods.len() >= 16 {
                 break;
             }
@@ -309,19 +361,27 @@ impl Zip {
         detail
     }
 
-    fn member(&self, id: EntryId) -> Result<&Member> {
-        if self.overlapping.get(id.0).copied().unwrap_or(false) {
+    /// The member of an entry; `None` for directories that no member names.
+    fn member(&self, id: EntryId) -> Option<&Member> {
+        self.members.get(self.member_of.get(id.0).copied().flatten()?)
+    }
+
+    /// The member of an entry, to be read.
+    fn readable(&self, id: EntryId) -> Result<Option<&Member>> {
+        let place = self.member_of.get(id.0).copied().flatten();
+        if place.and_then(|place| self.overlapping.get(place)).copied().unwrap_or(false) {
             return Err(Error::damaged("the member begins within another one"));
         }
-        self.members.get(id.0).ok_or_else(|| Error::not_found(format!("entry {}", id.0), None))
+        Ok(self.member(id).filter(|member| member.kind == EntryKind::File && !member.is_empty()))
     }
 
     fn content(&self, id: EntryId) -> Result<unpack::Content> {
-        let member = self.member(id)?;
-        if member.kind != EntryKind::File || member.is_empty() {
-            return Ok(Box::new(std::io::empty()));
+        let Some(member) = self.readable(id)? else { return Ok(Box::new(std::io::empty())) };
+        let opened = content::open(&self.catalogue.source, member, &self.limits);
+        match &self.missing {
+            Some(part) if !member.encrypted => opened.map_err(|_| Error::not_found(part, None)),
+            _ => opened,
         }
-        content::open(&self.catalogue.source, member, &self.limits)
     }
 }
 
@@ -344,8 +404,8 @@ impl Container for Zip {
 
     fn read_in_order(&self, wanted: &[EntryId], sink: &mut dyn Sink) -> Result<()> {
         let mut order = wanted.to_vec();
-        order.sort_by_key(|id| (self.members.get(id.0).map(|member| member.local), *id));
-        let large = |id: EntryId| self.members.get(id.0).is_some_and(|member| member.packed >= LARGE);
+        order.sort_by_key(|id| (self.member(*id).map(|member| member.local), *id));
+        let large = |id: EntryId| self.member(id).is_some_and(|member| member.packed >= LARGE);
         // Large members are decoded ahead; small ones cost less than handing them over does.
         let ahead: Vec<EntryId> = order.iter().copied().filter(|&id| large(id)).collect();
         if self.threads <= 1 || ahead.len() < 2 {
@@ -379,14 +439,16 @@ impl Container for Zip {
     }
 
     fn sub_source(&self, id: EntryId, limits: &Limits) -> Result<SharedSource> {
-        let member = self.member(id)?;
-        if member.kind == EntryKind::File
+        if let Some(member) = self.readable(id)?
             && member.method == content::STORED
             && !member.encrypted
             && member.packed == member.bytes
         {
             let start = content::data_start(self.source(), member)?;
-            return Ok(Arc::new(Slice::new(self.source().clone(), start..start.saturating_add(member.bytes))));
+            return Ok(Arc::new(Slice::new(
+                self.source().clone(),
+                start..start.saturating_add(member.bytes),
+            )));
         }
         spool(&mut *self.open(id)?, limits)
     }
