@@ -28,6 +28,12 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// The file name without what follows its last dot: what a member without a name is called.
+    #[must_use]
+    pub fn stem(&self) -> &str {
+        self.file_name.rsplit_once('.').map_or(self.file_name.as_str(), |(stem, _)| stem)
+    }
+
     /// The file of that path beside the source.
     ///
     /// # Errors

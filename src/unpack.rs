@@ -191,25 +191,8 @@ impl Read for Frames {
                 }
                 self.packed = Some(decoder.0);
             }
-            let Some(mut packed) = self.packed.take() else { return Ok(0) };
-            let mut magic = [0; 4];
-            match fill(&mut packed, &mut magic)? {
-                0 => return Ok(0),
-                4 => {}
-                _ => return Err(Error::damaged("zstd frame").into()),
-            }
-            // RFC 8878 3.1.2: frames that decoders skip.
-            if matches!(magic, [0x50..=0x5f, 0x2a, 0x4d, 0x18]) {
-                let mut len = [0; 4];
-                packed.read_exact(&mut len)?;
-                let len = u64::from(u32::from_le_bytes(len));
-                if io::copy(&mut packed.by_ref().take(len), &mut io::sink())? < len {
-                    return Err(Error::damaged("skippable zstd frame").into());
-                }
-                self.packed = Some(packed);
-                continue;
-            }
-            let whole: Content = Box::new(io::Cursor::new(magic).chain(packed));
+            let Some(packed) = self.packed.take() else { return Ok(0) };
+            let Some(whole) = next_frame(packed)? else { return Ok(0) };
             let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(whole, self.memory)
                 .map_err(|_| Error::damaged("zstd frame"))?;
             self.frame = Some(Box::new(decoder));
@@ -217,8 +200,122 @@ impl Read for Frames {
     }
 }
 
-/// Reads until `buf` is full or nothing more comes.
-fn fill(from: &mut dyn Read, buf: &mut [u8]) -> io::Result<usize> {
+/// LZ4 frames, one after the other, with the skippable ones that zstdmt puts between them.
+#[must_use]
+pub fn lz4(packed: Content) -> Content {
+    Box::new(Fenced::new("lz4", Lz4Frames { packed: Some(packed), frame: None }))
+}
+
+/// LZ4 frames, one after the other.
+struct Lz4Frames {
+    packed: Option<Content>,
+    frame: Option<Box<lz4_flex::frame::FrameDecoder<Content>>>,
+}
+
+impl Read for Lz4Frames {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                let n = frame.read(buf)?;
+                if n > 0 || buf.is_empty() {
+                    return Ok(n);
+                }
+            }
+            if let Some(frame) = self.frame.take() {
+                self.packed = Some(frame.into_inner());
+            }
+            let Some(packed) = self.packed.take() else { return Ok(0) };
+            match next_frame(packed)? {
+                Some(packed) => self.frame = Some(Box::new(lz4_flex::frame::FrameDecoder::new(packed))),
+                None => return Ok(0),
+            }
+        }
+    }
+}
+
+/// The input from the magic number of the next frame that holds data (RFC 8878 3.1.2). `None` at its end.
+fn next_frame(mut packed: Content) -> io::Result<Option<Content>> {
+    loop {
+        let mut magic = [0; 4];
+        match fill(&mut packed, &mut magic)? {
+            0 => return Ok(None),
+            4 => {}
+            _ => return Err(Error::damaged("a frame's magic number").into()),
+        }
+        if !matches!(magic, [0x50..=0x5f, 0x2a, 0x4d, 0x18]) {
+            return Ok(Some(Box::new(io::Cursor::new(magic).chain(packed))));
+        }
+        let mut len = [0; 4];
+        packed.read_exact(&mut len)?;
+        let len = u64::from(u32::from_le_bytes(len));
+        if io::copy(&mut packed.by_ref().take(len), &mut io::sink())? < len {
+            return Err(Error::damaged("a skippable frame").into());
+        }
+    }
+}
+
+/// Whose branches a filter turned from relative to absolute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Branch {
+    /// x86.
+    X86,
+    /// PowerPC, big-endian.
+    PowerPc,
+    /// Itanium.
+    Ia64,
+    /// ARM, 32 bits.
+    Arm,
+    /// ARM Thumb.
+    ArmThumb,
+    /// SPARC.
+    Sparc,
+    /// ARM, 64 bits.
+    Arm64,
+    /// RISC-V.
+    RiscV,
+}
+
+/// Turns branches back ("BCJ"); `start` is the first byte's address.
+#[must_use]
+pub fn branch(of: Branch, packed: Content, start: u32) -> Content {
+    use lzma_rust2::filter::bcj::BcjReader;
+    let start = usize::try_from(start).unwrap_or(0);
+    Box::new(Fenced::new(
+        "branch filter",
+        match of {
+            Branch::X86 => BcjReader::new_x86(packed, start),
+            Branch::PowerPc => BcjReader::new_ppc(packed, start),
+            Branch::Ia64 => BcjReader::new_ia64(packed, start),
+            Branch::Arm => BcjReader::new_arm(packed, start),
+            Branch::ArmThumb => BcjReader::new_arm_thumb(packed, start),
+            Branch::Sparc => BcjReader::new_sparc(packed, start),
+            Branch::Arm64 => BcjReader::new_arm64(packed, start),
+            Branch::RiscV => BcjReader::new_riscv(packed, start),
+        },
+    ))
+}
+
+/// Adds up what `distance` bytes lie between, 1 to 256.
+#[must_use]
+pub fn delta(packed: Content, distance: usize) -> Content {
+    let reader = lzma_rust2::filter::delta::DeltaReader::new(packed, distance.clamp(1, 256));
+    Box::new(Fenced::new("delta", reader))
+}
+
+/// BCJ2: x86 branches kept in streams of their own: main, calls, jumps, range coder.
+///
+/// # Errors
+/// `Invalid` where there are not four streams.
+pub fn bcj2(streams: Vec<Content>, unpacked: u64) -> Result<Content> {
+    let reader = lzma_rust2::filter::bcj2::Bcj2Reader::try_new(streams, unpacked);
+    Ok(Box::new(Fenced::new("bcj2", reader.map_err(|_| Error::invalid("streams of bcj2"))?)))
+}
+
+/// Reads until `buf` is full or nothing more comes; how many bytes came.
+///
+/// # Errors
+/// What reading said.
+pub fn fill(from: &mut dyn Read, buf: &mut [u8]) -> io::Result<usize> {
     let mut done = 0;
     while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
         match from.read(rest) {
@@ -229,6 +326,18 @@ fn fill(from: &mut dyn Read, buf: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(done)
+}
+
+/// Reads and drops `len` bytes.
+///
+/// # Errors
+/// `Truncated` where there are fewer; what reading said.
+pub fn skip(content: &mut Content, len: u64) -> Result<()> {
+    let skipped = io::copy(&mut content.by_ref().take(len), &mut io::sink())?;
+    if skipped < len {
+        return Err(Error::truncated(len, skipped).during("packed run"));
+    }
+    Ok(())
 }
 
 /// What a decoder said, as one of our errors: its words name no place and its kinds mean many things.
@@ -309,13 +418,13 @@ impl<R: Read> Checked<R> {
     /// The last byte came.
     fn finish(&mut self) -> io::Result<()> {
         self.over = true;
+        if self.exact == Exact::Yes && fill(&mut self.content, &mut [0])? > 0 {
+            return Err(Error::damaged("more bytes than its size says").into());
+        }
         if let Some(crc) = self.crc
             && std::mem::take(&mut self.sum).finalize() != crc
         {
             return Err(Error::damaged("checksum").field("crc-32").into());
-        }
-        if self.exact == Exact::Yes && fill(&mut self.content, &mut [0])? > 0 {
-            return Err(Error::damaged("more bytes than its size says").into());
         }
         Ok(())
     }

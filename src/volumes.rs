@@ -37,26 +37,30 @@ pub fn next_name(parts: usize, surroundings: &Surroundings) -> Option<String> {
     Some(format!("{stem}.{:03}", parts + 1))
 }
 
-/// All parts of a ZIP set, of which `last` says that `before` others come first.
+/// All parts of a ZIP set, of which `last` says that `before` others come first; the name of the first that
+/// is missing.
 ///
 /// # Errors
-/// `NotFound` with the name of a part that is missing; `Limit` where there are too many.
-pub fn spanned(last: &SharedSource, before: u32, surroundings: &Surroundings) -> Result<Vec<SharedSource>> {
+/// `Limit` where there are too many; what opening a part said.
+pub fn spanned(
+    last: &SharedSource,
+    before: u32,
+    surroundings: &Surroundings,
+) -> Result<(Vec<SharedSource>, Option<String>)> {
     if before > MOST {
         return Err(Error::limit("parts of an archive", u64::from(MOST)));
     }
-    let name = &surroundings.file_name;
-    let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+    let stem = surroundings.stem();
     let mut parts = Vec::new();
     for number in 1..=before {
         let part = format!("{stem}.z{number:02}");
         match surroundings.find(&part)? {
             Some(found) => parts.push(found),
-            None => return Err(Error::not_found(format!("the part {part} of the archive"), None)),
+            None => return Ok((parts, Some(part))),
         }
     }
     parts.push(last.clone());
-    Ok(parts)
+    Ok((parts, None))
 }
 
 #[cfg(test)]
@@ -86,8 +90,8 @@ mod tests {
         assert!(found("a.7z", &["a.7z.002"]).unwrap().is_none());
         let error = found("a.7z.001", &["a.7z.003"]).err().unwrap();
         assert!(error.to_string().contains("a.7z.002"), "{error}");
-        let error = spanned(&first, 2, &beside("a.zip", &["a.z01"])).err().unwrap();
-        assert!(error.to_string().contains("a.z02"), "{error}");
-        assert_eq!(spanned(&first, 1, &beside("a.zip", &["a.z01"])).unwrap().len(), 2);
+        assert_eq!(spanned(&first, 2, &beside("a.zip", &["a.z01"])).unwrap().1.unwrap(), "a.z02");
+        let (parts, missing) = spanned(&first, 1, &beside("a.zip", &["a.z01"])).unwrap();
+        assert_eq!((parts.len(), missing), (2, None));
     }
 }

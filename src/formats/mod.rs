@@ -16,6 +16,7 @@ pub mod nsis;
 pub(crate) mod overlay;
 pub mod pe;
 pub mod rar;
+pub mod sevenz;
 pub mod sfx;
 pub mod stream;
 pub mod tar;
@@ -55,6 +56,7 @@ pub static FORMATS: &[&Format] = &[
     &nsis::FORMAT,
     &pe::FORMAT,
     &rar::FORMAT,
+    &sevenz::FORMAT,
     &sfx::FORMAT,
     &stream::FORMAT,
     &tar::FORMAT,

@@ -3,6 +3,7 @@
 use crate::container::{EntryKind, EntryPath, Name};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
+use crate::formats::listing::Listing;
 use crate::time::{self, Timestamp};
 
 /// Where a member was made (APPNOTE 4.4.2): what its attributes mean.
@@ -66,6 +67,11 @@ struct Extra {
 }
 
 impl Member {
+    /// True where nothing of its bytes has to be looked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packed == 0 && self.bytes == 0 && self.crc.unwrap_or(0) == 0
+    }
+
     /// Reads a central header; how many bytes it takes.
     pub(super) fn central(fields: &Fields<'_>) -> Result<(Self, usize)> {
         let made_by = fields.u16_le(4, "version made by")?;
@@ -163,23 +169,10 @@ impl Member {
         if unix && mode != 0 {
             self.mode = Some(mode & 0o7777);
         }
-        // `./` in front is a habit of `zip -r name .`, and means nothing.
-        let mut shown = text.as_str();
-        while let Some(rest) = shown.strip_prefix("./").filter(|rest| !rest.is_empty()) {
-            shown = rest;
-        }
-        if self.kind == EntryKind::Dir {
-            shown = shown.trim_end_matches('/');
-        }
-        match self.path.raw() {
-            None => self.path = EntryPath::new(shown),
-            Some(raw) if self.kind == EntryKind::Dir => {
-                let end = raw.iter().rposition(|&byte| byte != b'/').map_or(0, |at| at + 1);
-                let name = Name::from_utf8(raw.get(..end).unwrap_or_default());
-                self.path = EntryPath::default().join(&name);
-            }
-            Some(_) => {}
-        }
+        self.path = match self.path.raw() {
+            None => Listing::path(text.as_bytes()),
+            Some(raw) => Listing::path(raw),
+        };
     }
 }
 

@@ -11,6 +11,7 @@ mod member;
 mod package;
 mod salvage;
 
+use super::listing::Listing;
 use super::{Certainty, Evidence, Format, Options, Probe};
 use crate::ahead::decode_ahead;
 use crate::container::{
@@ -71,8 +72,11 @@ fn probe(probe: &Probe<'_>) -> Result<Option<Evidence>> {
 /// An opened archive.
 struct Zip {
     catalogue: Catalogue,
-    /// As many as there are entries.
     members: Vec<Member>,
+    /// The member of each entry; directories that no member names have none.
+    member_of: Vec<Option<usize>>,
+    /// The first part of the set that is not there, by name.
+    missing: Option<String>,
     /// Members that begin within another one: a bomb, or damage.
     overlapping: Vec<bool>,
     limits: Limits,
@@ -81,7 +85,10 @@ struct Zip {
 
 fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     let mut findings = Findings::default();
-    let (source, starts) = whole(source, options)?;
+    let Whole { source, starts, missing } = whole(source, options)?;
+    if let Some(part) = &missing {
+        findings.push(Finding::new(Severity::Damaged, format!("{part} of the set is missing")));
+    }
     let end = directory::find_end(&*source)?;
     let mut regions = Vec::new();
     let (mut members, end) = match end {
@@ -92,14 +99,27 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         ),
     };
     let overlapping = overlaps(&members, &mut findings);
-    let mut entries = Vec::with_capacity(members.len());
-    for member in &mut members {
-        entries.push(entry_of(member));
+    let mut listing = Listing::new(&options.limits);
+    let mut member_of = Vec::new();
+    for (i, member) in members.iter_mut().enumerate() {
+        if member.path.bytes().is_empty() && member.kind == EntryKind::File {
+            member.path = EntryPath::new(options.surroundings.stem());
+        }
+        if let Some(id) = listing.push(entry_of(member), &mut findings)? {
+            if member_of.len() <= id.0 {
+                member_of.resize(id.0 + 1, None);
+            }
+            if let Some(place) = member_of.get_mut(id.0) {
+                *place = Some(i);
+            }
+        }
     }
     let mut zip = Zip {
-        catalogue: Catalogue { end: end.end, entries, regions, ..Catalogue::new(source) },
+        catalogue: Catalogue { end: end.end, entries: listing.finish(), regions, ..Catalogue::new(source) },
         members,
+        member_of,
         overlapping,
+        missing,
         limits: options.limits.clone(),
         threads: options.decoders(),
     };
@@ -130,29 +150,49 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     Ok(Box::new(zip))
 }
 
-/// The source with the other parts of its set before or behind it, and where each part begins.
-fn whole(source: SharedSource, options: &Options) -> Result<(SharedSource, Vec<u64>)> {
+/// A source with the other parts of its set.
+struct Whole {
+    source: SharedSource,
+    /// Where each part begins.
+    starts: Vec<u64>,
+    /// The name of a part that is not there.
+    missing: Option<String>,
+}
+
+impl Whole {
+    fn alone(source: SharedSource) -> Self {
+        Self { source, starts: vec![0], missing: None }
+    }
+}
+
+fn whole(source: SharedSource, options: &Options) -> Result<Whole> {
     if let Some(parts) = volumes::numbered(&source, &options.surroundings)? {
         // Cut by bytes: offsets go on over the parts.
-        return Ok((Arc::new(Joined::new(parts)), vec![0]));
+        return Ok(Whole::alone(Arc::new(Joined::new(parts))));
     }
     let disks = match directory::find_end(&*source)? {
         Some(end) if end.disk > 0 && end.disk < 0xffff => end.disk,
-        Some(_) => return Ok((source, vec![0])),
+        Some(_) => return Ok(Whole::alone(source)),
         None => return part_of_set(source, options),
     };
-    let parts = volumes::spanned(&source, disks, &options.surroundings)?;
-    let mut starts = Vec::new();
-    let mut at = 0u64;
-    for part in &parts {
-        starts.push(at);
-        at = at.saturating_add(part.len());
+    match volumes::spanned(&source, disks, &options.surroundings)? {
+        (parts, None) => {
+            let mut at = 0u64;
+            let starts = parts.iter().map(|part| {
+                let start = at;
+                at = at.saturating_add(part.len());
+                start
+            });
+            let starts = starts.collect();
+            Ok(Whole { source: Arc::new(Joined::new(parts)), starts, missing: None })
+        }
+        // The directory is in the last part: what there is can be listed.
+        (_, missing) => Ok(Whole { missing, ..Whole::alone(source) }),
     }
-    Ok((Arc::new(Joined::new(parts)), starts))
 }
 
 /// Without an end record it may be `.z01` of a set, which ends in `.zip`.
-fn part_of_set(source: SharedSource, options: &Options) -> Result<(SharedSource, Vec<u64>)> {
+fn part_of_set(source: SharedSource, options: &Options) -> Result<Whole> {
     let name = &options.surroundings.file_name;
     let numbered = name.rsplit_once('.').filter(|(_, extension)| {
         let mut letters = extension.chars();
@@ -164,11 +204,11 @@ fn part_of_set(source: SharedSource, options: &Options) -> Result<(SharedSource,
         Some((stem, _)) => {
             let last = format!("{stem}.zip");
             Err(Error::not_found(
-                format!("the directory of the set, which is in its last part {last}: open that;"),
-                None,
+                format!("the directory of the set: it is in its last part, {last}, and"),
+                Some(last),
             ))
         }
-        None => Ok((source, vec![0])),
+        None => Ok(Whole::alone(source)),
     }
 }
 
@@ -233,7 +273,7 @@ fn overlaps(members: &[Member], findings: &mut Findings) -> Vec<bool> {
     let mut reached = 0u64;
     let mut count = 0u64;
     for (at, i) in order {
-        let Some(member) = members.get(i) else { continue };
+        let Some(member) = members.get(i).filter(|member| !member.is_empty()) else { continue };
         if at < reached
             && let Some(mark) = overlapping.get_mut(i)
         {
@@ -255,7 +295,7 @@ fn entry_of(member: &Member) -> Entry {
     let mut entry = Entry::new(member.path.clone(), member.kind);
     entry.modified = member.modified;
     entry.mode = member.mode;
-    if member.kind == EntryKind::File {
+    if member.kind == EntryKind::File && !member.is_empty() {
         entry.bytes = member.bytes;
         // Members that are stored, too: a place given away would be copied without its checksum. In nesting
         // they are read in place all the same. The range begins with the local header: how long that is, it
@@ -270,7 +310,9 @@ impl Zip {
     /// Targets of symbolic links are their content.
     fn read_links(&mut self, findings: &mut Findings) {
         let mut budget = self.limits.all_path_bytes;
-        for (i, member) in self.members.iter().enumerate().filter(|(_, m)| m.kind == EntryKind::Symlink) {
+        for (entry, member) in self.catalogue.entries.iter_mut().zip(&self.member_of) {
+            let member = member.and_then(|member| self.members.get(member));
+            let Some(member) = member.filter(|member| member.kind == EntryKind::Symlink) else { continue };
             budget = budget.saturating_sub(member.bytes.max(1));
             let fits = member.bytes <= self.limits.path_bytes as u64 && budget > 0;
             let read = || -> Result<String> {
@@ -282,11 +324,7 @@ impl Zip {
                 Ok(String::from_utf8_lossy(&target).into_owned())
             };
             match read() {
-                Ok(target) => {
-                    if let Some(entry) = self.catalogue.entries.get_mut(i) {
-                        entry.target = Some(target.into());
-                    }
-                }
+                Ok(target) => entry.target = Some(target.into()),
                 Err(error) => {
                     let what = format!("the link's target cannot be read: {error}");
                     findings.push(Finding::about(Severity::Damaged, member.path.text(), what));
@@ -323,19 +361,27 @@ impl Zip {
         detail
     }
 
-    fn member(&self, id: EntryId) -> Result<&Member> {
-        if self.overlapping.get(id.0).copied().unwrap_or(false) {
+    /// The member of an entry; `None` for directories that no member names.
+    fn member(&self, id: EntryId) -> Option<&Member> {
+        self.members.get(self.member_of.get(id.0).copied().flatten()?)
+    }
+
+    /// The member of an entry, to be read.
+    fn readable(&self, id: EntryId) -> Result<Option<&Member>> {
+        let place = self.member_of.get(id.0).copied().flatten();
+        if place.and_then(|place| self.overlapping.get(place)).copied().unwrap_or(false) {
             return Err(Error::damaged("the member begins within another one"));
         }
-        self.members.get(id.0).ok_or_else(|| Error::not_found(format!("entry {}", id.0), None))
+        Ok(self.member(id).filter(|member| member.kind == EntryKind::File && !member.is_empty()))
     }
 
     fn content(&self, id: EntryId) -> Result<unpack::Content> {
-        let member = self.member(id)?;
-        if member.kind != EntryKind::File {
-            return Ok(Box::new(std::io::empty()));
+        let Some(member) = self.readable(id)? else { return Ok(Box::new(std::io::empty())) };
+        let opened = content::open(&self.catalogue.source, member, &self.limits);
+        match &self.missing {
+            Some(part) if !member.encrypted => opened.map_err(|_| Error::not_found(part, None)),
+            _ => opened,
         }
-        content::open(&self.catalogue.source, member, &self.limits)
     }
 }
 
@@ -358,8 +404,8 @@ impl Container for Zip {
 
     fn read_in_order(&self, wanted: &[EntryId], sink: &mut dyn Sink) -> Result<()> {
         let mut order = wanted.to_vec();
-        order.sort_by_key(|id| (self.members.get(id.0).map(|member| member.local), *id));
-        let large = |id: EntryId| self.members.get(id.0).is_some_and(|member| member.packed >= LARGE);
+        order.sort_by_key(|id| (self.member(*id).map(|member| member.local), *id));
+        let large = |id: EntryId| self.member(id).is_some_and(|member| member.packed >= LARGE);
         // Large members are decoded ahead; small ones cost less than handing them over does.
         let ahead: Vec<EntryId> = order.iter().copied().filter(|&id| large(id)).collect();
         if self.threads <= 1 || ahead.len() < 2 {
@@ -393,8 +439,7 @@ impl Container for Zip {
     }
 
     fn sub_source(&self, id: EntryId, limits: &Limits) -> Result<SharedSource> {
-        let member = self.member(id)?;
-        if member.kind == EntryKind::File
+        if let Some(member) = self.readable(id)?
             && member.method == content::STORED
             && !member.encrypted
             && member.packed == member.bytes

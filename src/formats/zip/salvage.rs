@@ -3,7 +3,7 @@
 
 use super::directory::LOCAL;
 use super::member::{DESCRIPTOR, Member};
-use crate::container::{EntryKind, Finding, Findings, Severity};
+use crate::container::{Finding, Findings, Severity};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::limits::Limits;
@@ -39,9 +39,6 @@ pub(super) fn members(
             break;
         };
         let start = at.saturating_add(len as u64);
-        if member.path.text().ends_with('/') {
-            member.kind = EntryKind::Dir;
-        }
         let mut next = Some(start.saturating_add(member.packed));
         if member.flags & DESCRIPTOR != 0 && member.packed == 0 {
             next = descriptor(source, start, &mut member)?;
