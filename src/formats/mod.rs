@@ -4,10 +4,12 @@
 //! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
 
 pub mod cpio;
+pub mod deb;
 pub mod directory;
 pub mod iso9660;
 pub mod makeself;
 pub mod not_medium;
+pub mod rpm;
 pub mod stream;
 pub mod tar;
 pub mod udf;
@@ -40,9 +42,11 @@ pub struct Format {
 /// Every format, in no particular order: evidence decides.
 pub static FORMATS: &[&Format] = &[
     &cpio::FORMAT,
+    &deb::FORMAT,
     &directory::FORMAT,
     &iso9660::FORMAT,
     &makeself::FORMAT,
+    &rpm::FORMAT,
     &stream::FORMAT,
     &tar::FORMAT,
     &udf::FORMAT,
