@@ -85,18 +85,15 @@ impl Header {
         let (radix, fields): (u32, &[(usize, usize)]) = match form {
             // ino, mode, nlink, mtime, filesize, namesize, devmajor, devminor
             Form::New => (16, &[(6, 8), (14, 8), (38, 8), (46, 8), (54, 8), (94, 8), (62, 8), (70, 8)]),
-            Form::Portable => {
-                (8, &[(12, 6), (18, 6), (36, 6), (48, 11), (65, 11), (59, 6), (6, 6), (6, 6)])
-            }
+            Form::Portable => (8, &[(12, 6), (18, 6), (36, 6), (48, 11), (65, 11), (59, 6), (6, 6), (6, 6)]),
         };
         let mut numbers = [0u64; 8];
         for (number, (at, len)) in numbers.iter_mut().zip(fields) {
             let digits = bytes.get(*at..at + len).and_then(|digits| std::str::from_utf8(digits).ok());
             let parsed = digits.filter(|digits| !digits.starts_with('+'));
             let parsed = parsed.and_then(|digits| u64::from_str_radix(digits, radix).ok());
-            *number = parsed.ok_or_else(|| {
-                Error::invalid("number").at("cpio header", base.saturating_add(*at as u64))
-            })?;
+            *number = parsed
+                .ok_or_else(|| Error::invalid("number").at("cpio header", base.saturating_add(*at as u64)))?;
         }
         let [inode, mode, links, modified, bytes, name_bytes, major, minor] = numbers;
         let device = major << 32 | minor;

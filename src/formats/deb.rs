@@ -20,7 +20,10 @@ pub static FORMAT: Format = Format {
     name: "deb",
     title: "Debian package",
     spec: &["deb(5), format 2.0", "deb-control(5), deb-md5sums(5)"],
-    limits: &["signatures within the package (debsigs) are listed as parts, not verified", "format 0.939 is not read"],
+    limits: &[
+        "signatures within the package (debsigs) are listed as parts, not verified",
+        "format 0.939 is not read",
+    ],
     probe,
     open,
 };
@@ -62,7 +65,8 @@ fn parts(source: &dyn Source) -> Result<(Vec<Part>, u64)> {
             }
             return Err(wrong("end of a header"));
         }
-        let text = |range: Range<usize>| String::from_utf8_lossy(header.get(range).unwrap_or_default()).into_owned();
+        let text =
+            |range: Range<usize>| String::from_utf8_lossy(header.get(range).unwrap_or_default()).into_owned();
         let size: u64 = text(48..58).trim().parse().map_err(|_| wrong("size"))?;
         let start = at.saturating_add(HEADER);
         let end = start.checked_add(size).ok_or_else(|| wrong("size"))?;
@@ -230,11 +234,16 @@ mod tests {
 
     #[test]
     fn members_of_the_outer_archive_begin_at_even_places() {
-        let member = |name: &str, data: &str| format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n{data}", 0, 0, 0, 100_644, data.len());
+        let member = |name: &str, data: &str| {
+            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n{data}", 0, 0, 0, 100_644, data.len())
+        };
         let bytes = ["!<arch>\n", &member("debian-binary", "2.0"), "\n", &member("x/", "data")].concat();
         let (found, end) = parts(&bytes.clone().into_bytes()).unwrap();
         assert_eq!((found.len(), found[1].name.as_str(), end), (2, "x", bytes.len() as u64));
-        assert!(parts(&b"!<arch>\nnot a header at all, and longer than one must be, so it is wrong ...".to_vec()).is_err());
+        assert!(
+            parts(&b"!<arch>\nnot a header at all, and longer than one must be, so it is wrong ...".to_vec())
+                .is_err()
+        );
     }
 
     #[test]

@@ -100,7 +100,8 @@ impl Listing {
         }
         let number = *target.link.get_or_insert(self.next_link);
         self.next_link = self.next_link.max(number.saturating_add(1));
-        let (kind, bytes, location, to) = (target.kind, target.bytes, target.location.clone(), target.target.clone());
+        let (kind, bytes, location, to) =
+            (target.kind, target.bytes, target.location.clone(), target.target.clone());
         if let Some(entry) = self.entries.get_mut(id.0) {
             entry.kind = kind;
             entry.bytes = bytes;

@@ -117,7 +117,9 @@ impl Script {
         out.sums = (0..out.archives.len())
             .map(|number| {
                 let crc = || word(&crc, number)?.parse().ok().filter(|crc| *crc != 0).map(Sum::Crc);
-                digest(Algorithm::Sha256, &sha, number).or_else(|| digest(Algorithm::Md5, &md5, number)).or_else(crc)
+                digest(Algorithm::Sha256, &sha, number)
+                    .or_else(|| digest(Algorithm::Md5, &md5, number))
+                    .or_else(crc)
             })
             .collect();
         Ok(out)
@@ -191,7 +193,9 @@ fn one(
         None if head.starts_with(b"Salted__") || head.starts_with(b"\x8c\x0d\x04") => {
             return Err(Error::encrypted("the archive behind the script"));
         }
-        None if head.starts_with(b"\x1f\x9d") => return Err(Error::unsupported("archive packed by compress")),
+        None if head.starts_with(b"\x1f\x9d") => {
+            return Err(Error::unsupported("archive packed by compress"));
+        }
         None => {
             let inner = archive(&slice, options)?.ok_or_else(|| no_archive(range))?;
             inside.add(inner, "", Stands::At(range.start));
@@ -269,7 +273,9 @@ mod tests {
         assert_eq!((script.label.as_str(), script.version.as_str()), ("A b", "2.4.5"));
         let old = text.replace("skip=\"7\"", "offset=`head -n 6 \"$0\" | wc -c`");
         assert_eq!(Script::read(&old.as_bytes().to_vec()).unwrap().archives[0].start, old.len() as u64 - 5);
-        for (good, bad) in [("\"7\"", "\"900\""), ("10 20", "x"), ("10 20", "18446744073709551615"), ("10 20", "")] {
+        for (good, bad) in
+            [("\"7\"", "\"900\""), ("10 20", "x"), ("10 20", "18446744073709551615"), ("10 20", "")]
+        {
             assert!(Script::read(&text.replace(good, bad).into_bytes()).is_err(), "{bad}");
         }
     }

@@ -3,6 +3,7 @@
 //! To add a format: write its file (or folder) with a `pub static FORMAT: Format`, add its `mod` line
 //! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
 
+pub mod appimage;
 pub mod cpio;
 pub mod deb;
 pub mod directory;
@@ -10,6 +11,7 @@ pub mod iso9660;
 pub mod makeself;
 pub mod not_medium;
 pub mod rpm;
+pub mod squashfs;
 pub mod stream;
 pub mod tar;
 pub mod udf;
@@ -41,12 +43,14 @@ pub struct Format {
 
 /// Every format, in no particular order: evidence decides.
 pub static FORMATS: &[&Format] = &[
+    &appimage::FORMAT,
     &cpio::FORMAT,
     &deb::FORMAT,
     &directory::FORMAT,
     &iso9660::FORMAT,
     &makeself::FORMAT,
     &rpm::FORMAT,
+    &squashfs::FORMAT,
     &stream::FORMAT,
     &tar::FORMAT,
     &udf::FORMAT,

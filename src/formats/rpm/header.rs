@@ -142,7 +142,13 @@ mod tests {
     #[test]
     fn values_end_where_the_store_does() {
         let bytes = header(
-            &[[1000, 6, 0, 1], [1117, 8, 2, 1_000_000], [1028, 4, 6, 9], [5, 7, u32::MAX, 4], [6, 7, 1, u32::MAX]],
+            &[
+                [1000, 6, 0, 1],
+                [1117, 8, 2, 1_000_000],
+                [1028, 4, 6, 9],
+                [5, 7, u32::MAX, 4],
+                [6, 7, 1, u32::MAX],
+            ],
             b"a\0b\0c\0\0\0\x01\0",
         );
         let header = Header::read(&bytes, 0).unwrap();

@@ -84,7 +84,9 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     let header = Header::read(&*source, sums.range.end.next_multiple_of(8))?;
     let start = header.range.end;
     let mut catalogue = Catalogue::new(source.clone());
-    let size = [signature::LONG_SIZE, signature::SIZE].into_iter().find_map(|tag| sums.numbers(tag).first().copied());
+    let size = [signature::LONG_SIZE, signature::SIZE]
+        .into_iter()
+        .find_map(|tag| sums.numbers(tag).first().copied());
     let declared = size.map(|size| header.range.start.saturating_add(size)).filter(|end| *end >= start);
     describe(&mut catalogue, &header, &sums);
     check_header(&mut catalogue, &header, &sums);
@@ -205,7 +207,9 @@ fn platform(arch: &str) -> String {
 fn check_header(catalogue: &mut Catalogue, header: &Header, sums: &Header) {
     let kept = [(signature::HEADER_SHA256, Algorithm::Sha256), (signature::HEADER_SHA1, Algorithm::Sha1)];
     for (tag, algorithm) in kept {
-        let Some(value) = sums.text(tag).and_then(|hex| Value::from_hex(algorithm, &hex).ok()) else { continue };
+        let Some(value) = sums.text(tag).and_then(|hex| Value::from_hex(algorithm, &hex).ok()) else {
+            continue;
+        };
         let mut hasher = Hasher::new(&[algorithm]);
         hasher.update(header.bytes());
         if hasher.finish().first() != Some(&value) {

@@ -319,9 +319,7 @@ fn begin(codec: Codec, mut feed: Feed, is_first: bool) -> Result<Option<Member>>
     Ok(Some(match codec {
         Codec::Gzip => Member::Gzip(Box::new(flate2::bufread::GzDecoder::new(feed))),
         Codec::Bzip2 => Member::Bzip2(Box::new(bzip2::bufread::BzDecoder::new(feed))),
-        Codec::Xz => {
-            Member::Xz(Box::new(lzma_rust2::XzReader::new_mem_limit(feed, false, DICTIONARY_KIB)))
-        }
+        Codec::Xz => Member::Xz(Box::new(lzma_rust2::XzReader::new_mem_limit(feed, false, DICTIONARY_KIB))),
         Codec::Lzma => {
             Member::Lzma(Box::new(lzma_rust2::LzmaReader::new_mem_limit(feed, DICTIONARY_KIB, None)?))
         }
@@ -356,7 +354,8 @@ fn end(member: Member) -> Result<Member> {
         }
         Member::Zstd(decoder) => {
             let (feed, frame) = decoder.into_parts();
-            if let (Some(kept), Some(found)) = (frame.get_checksum_from_data(), frame.get_calculated_checksum())
+            if let (Some(kept), Some(found)) =
+                (frame.get_checksum_from_data(), frame.get_calculated_checksum())
                 && kept != found
             {
                 return Err(Error::damaged("the frame's checksum does not match its content"));
@@ -378,7 +377,9 @@ impl Read for Decoder {
                     self.done = self.done.saturating_add(n as u64);
                     if self.done > self.most {
                         self.member = Member::Over;
-                        return Err(Error::limit("bytes unpacked from a stream of this size", self.most).into());
+                        return Err(
+                            Error::limit("bytes unpacked from a stream of this size", self.most).into()
+                        );
                     }
                     return Ok(n);
                 }

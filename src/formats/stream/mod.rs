@@ -98,8 +98,7 @@ impl GzipHeader {
         let mut out = Self::default();
         let [_, _, _, flags, t0, t1, t2, t3, _, _, rest @ ..] = head else { return out };
         let seconds = u32::from_le_bytes([*t0, *t1, *t2, *t3]);
-        out.modified =
-            (seconds != 0).then(|| Timestamp { seconds: seconds.into(), nanos: 0, zone: Some(0) });
+        out.modified = (seconds != 0).then(|| Timestamp { seconds: seconds.into(), nanos: 0, zone: Some(0) });
         let mut rest = rest;
         if flags & 4 != 0 {
             let [low, high, more @ ..] = rest else { return out };

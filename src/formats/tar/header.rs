@@ -87,9 +87,8 @@ impl Header {
     }
 
     fn number(&self, at: usize, len: usize, field: &'static str) -> Result<u64> {
-        let wrong = || {
-            Fields::new("tar header", &self.block, self.base).wrong(at, field, Error::invalid("number"))
-        };
+        let wrong =
+            || Fields::new("tar header", &self.block, self.base).wrong(at, field, Error::invalid("number"));
         number(self.field(at, len)).ok_or_else(wrong)
     }
 

@@ -231,7 +231,8 @@ impl Reader {
                 let here = at.saturating_add(number as u64 * BLOCK);
                 if matches!(Header::see(block, here), Seen::Header(_)) {
                     self.at = here;
-                    let what = format!("a header at {from:#x} is wrong; {} bytes were passed over", here - from);
+                    let what =
+                        format!("a header at {from:#x} is wrong; {} bytes were passed over", here - from);
                     self.say(Severity::Damaged, what);
                     return Ok(true);
                 }

@@ -58,7 +58,8 @@ impl Pax {
             }
             b"GNU.sparse.map" => {
                 self.map.clear();
-                let mut numbers = value.split(|byte| *byte == b',').map(|n| str::from_utf8(n).ok()?.parse().ok());
+                let mut numbers =
+                    value.split(|byte| *byte == b',').map(|n| str::from_utf8(n).ok()?.parse().ok());
                 while let Some(at) = numbers.next() {
                     self.map.push(Piece { at: Some(at?), len: numbers.next()?? });
                 }
