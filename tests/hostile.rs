@@ -251,11 +251,12 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-/// Even rounds change bytes anywhere, one in a hundred; odd ones a few in the metadata.
+/// Even rounds change bytes anywhere, one in a hundred; odd ones a few in the metadata, or anywhere where
+/// that is not known: packed data stands no more.
 fn mutated(bytes: &[u8], places: &[usize], chance: &mut Chance, round: u64) -> Vec<u8> {
     const INTERESTING: [u8; 8] = [0, 1, 0x7f, 0x80, 0xff, 2, 0x20, 0x10];
     let mut out = bytes.to_vec();
-    if round.is_multiple_of(2) || places.is_empty() {
+    if round.is_multiple_of(2) {
         for _ in 0..(bytes.len() / 100).clamp(1, 20_000) {
             let at = chance.below(out.len());
             out[at] = chance.next() as u8;
@@ -263,7 +264,10 @@ fn mutated(bytes: &[u8], places: &[usize], chance: &mut Chance, round: u64) -> V
         return out;
     }
     for _ in 0..1 + chance.below(4) {
-        let place = places[chance.below(places.len())] + chance.below(256) * (1 + chance.below(8));
+        let place = match places.is_empty() {
+            true => chance.below(out.len()),
+            false => places[chance.below(places.len())] + chance.below(256) * (1 + chance.below(8)),
+        };
         for i in 0..1 + chance.below(8) {
             if let Some(byte) = out.get_mut(place + i) {
                 *byte = match chance.below(3) {

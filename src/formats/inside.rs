@@ -146,7 +146,7 @@ impl Container for Inside {
         };
         let content = part.container.open(inner)?;
         Ok(match self.digests.get(&id.0) {
-            Some(value) => Box::new(Checked::new(content, value.clone())),
+            Some(value) => Box::new(Checked::new(content, self.entry(id)?.bytes, value.clone())),
             None => content,
         })
     }
@@ -227,24 +227,28 @@ fn differs() -> Error {
 /// Compares a digest at the end of what is read.
 struct Checked<'a> {
     content: Box<dyn Read + Send + 'a>,
+    /// Bytes that are still to come; where they do not, that is what is wrong.
+    left: u64,
     hasher: Option<Hasher>,
     value: Value,
 }
 
 impl<'a> Checked<'a> {
-    fn new(content: Box<dyn Read + Send + 'a>, value: Value) -> Self {
-        Self { content, hasher: Some(Hasher::new(&[value.algorithm])), value }
+    fn new(content: Box<dyn Read + Send + 'a>, bytes: u64, value: Value) -> Self {
+        Self { content, left: bytes, hasher: Some(Hasher::new(&[value.algorithm])), value }
     }
 }
 
 impl Read for Checked<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.content.read(buf)?;
+        self.left = self.left.saturating_sub(n as u64);
         if n > 0 {
             if let Some(hasher) = &mut self.hasher {
                 hasher.update(buf.get(..n).unwrap_or_default());
             }
         } else if !buf.is_empty()
+            && self.left == 0
             && let Some(hasher) = self.hasher.take()
             && hasher.finish().first() != Some(&self.value)
         {
@@ -306,7 +310,7 @@ mod tests {
     #[test]
     fn a_wrong_digest_is_said_at_the_end() {
         let value = Value::from_hex(Algorithm::Crc32, "00000000").unwrap();
-        let mut checked = Checked::new(Box::new(&b"content"[..]), value);
+        let mut checked = Checked::new(Box::new(&b"content"[..]), 7, value);
         let mut out = Vec::new();
         assert!(checked.read_to_end(&mut out).is_err());
         assert_eq!(out, b"content");

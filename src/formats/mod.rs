@@ -3,8 +3,10 @@
 //! To add a format: write its file (or folder) with a `pub static FORMAT: Format`, add its `mod` line
 //! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
 
+pub mod appimage;
 pub mod cab;
 pub mod cpio;
+pub mod deb;
 pub mod directory;
 mod inside;
 pub mod iso9660;
@@ -16,8 +18,10 @@ pub mod nsis;
 pub(crate) mod overlay;
 pub mod pe;
 pub mod rar;
+pub mod rpm;
 pub mod sevenz;
 pub mod sfx;
+pub mod squashfs;
 pub mod stream;
 pub mod tar;
 pub mod udf;
@@ -47,8 +51,10 @@ pub struct Format {
 
 /// Every format, in no particular order: evidence decides.
 pub static FORMATS: &[&Format] = &[
+    &appimage::FORMAT,
     &cab::FORMAT,
     &cpio::FORMAT,
+    &deb::FORMAT,
     &directory::FORMAT,
     &iso9660::FORMAT,
     &makeself::FORMAT,
@@ -56,8 +62,10 @@ pub static FORMATS: &[&Format] = &[
     &nsis::FORMAT,
     &pe::FORMAT,
     &rar::FORMAT,
+    &rpm::FORMAT,
     &sevenz::FORMAT,
     &sfx::FORMAT,
+    &squashfs::FORMAT,
     &stream::FORMAT,
     &tar::FORMAT,
     &udf::FORMAT,

@@ -163,16 +163,9 @@ impl Reader {
             let here = self.at;
             match self.see(here)? {
                 None => {
-                    // The end of the source is no end mark.
-                    let rest = self.source.len().saturating_sub(here);
-                    if rest > 0 {
-                        self.end = here.saturating_add(BLOCK);
-                    } else if here <= self.source.len() {
-                        self.end = here;
-                        self.say(Severity::Weak, "no end mark of two blocks of zeros: it may have been cut");
-                    } else {
-                        self.end = here;
-                    }
+                    // The end of the source is no end mark: an archive that is cut between two members looks
+                    // like this, too.
+                    self.end = here.saturating_add(2 * BLOCK);
                     break;
                 }
                 Some(Seen::Zeros) => {
