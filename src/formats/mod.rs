@@ -4,6 +4,7 @@
 //! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
 
 pub mod directory;
+pub mod inno;
 pub mod iso9660;
 pub mod not_medium;
 pub mod nsis;
@@ -35,7 +36,7 @@ pub struct Format {
 
 /// Every format, in no particular order: evidence decides.
 pub static FORMATS: &[&Format] =
-    &[&directory::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
+    &[&directory::FORMAT, &inno::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]
