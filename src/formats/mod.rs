@@ -5,7 +5,9 @@
 
 pub mod directory;
 pub mod inno;
+pub mod installshield;
 pub mod iso9660;
+pub(crate) mod joined;
 pub mod not_medium;
 pub mod nsis;
 pub(crate) mod overlay;
@@ -36,7 +38,7 @@ pub struct Format {
 
 /// Every format, in no particular order: evidence decides.
 pub static FORMATS: &[&Format] =
-    &[&directory::FORMAT, &inno::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
+    &[&directory::FORMAT, &inno::FORMAT, &installshield::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,8 @@
 
 use crate::container::{Finding, Findings, Severity};
 use crate::error::{Error, Result};
-use crate::source::{SharedSource, Slice, Source, SourceReader, read_vec};
+use crate::formats::joined::Joined;
+use crate::source::{SharedSource, Slice, SourceReader, read_vec};
 use crate::surroundings::Surroundings;
 use bzip2::read::BzDecoder;
 use flate2::read::ZlibDecoder;
@@ -209,36 +210,6 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
-/// Several sources, one after the other.
-struct Joined {
-    parts: Vec<SharedSource>,
-    /// Where each ends.
-    ends: Vec<u64>,
-}
-
-impl Joined {
-    fn new(parts: Vec<SharedSource>) -> Self {
-        let mut end = 0u64;
-        let ends = parts.iter().map(|part| {
-            end = end.saturating_add(part.len());
-            end
-        });
-        Self { ends: ends.collect(), parts }
-    }
-}
-
-impl Source for Joined {
-    fn len(&self) -> u64 {
-        self.ends.last().copied().unwrap_or(0)
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let part = self.ends.partition_point(|&end| end <= offset);
-        let start = part.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.parts.get(part).map_or(Ok(0), |source| source.read_at(offset - start, buf))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,13 +218,5 @@ mod tests {
     fn slices_are_numbered_and_lettered() {
         assert_eq!(name("setup", 1, 1), "setup-2.bin");
         assert_eq!(name("setup", 3, 2), "setup-2b.bin");
-    }
-
-    #[test]
-    fn joined_sources_are_read_across_their_ends() {
-        let joined = Joined::new(vec![Arc::new(vec![1u8, 2]), Arc::new(vec![3u8]), Arc::new(vec![4u8, 5])]);
-        let mut out = Vec::new();
-        SourceReader::new(Arc::new(joined)).read_to_end(&mut out).unwrap();
-        assert_eq!(out, [1, 2, 3, 4, 5]);
     }
 }

@@ -138,6 +138,8 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         threads: options.decoders(),
     };
     setup.catalogue.end = end;
+    let signature = overlay::signature(&**setup.source())?;
+    setup.catalogue.regions.extend(signature);
     setup.list(&inno, &options.limits, &mut findings)?;
     let files = setup.catalogue.entries.len() as u64;
     let version = inno.version();
