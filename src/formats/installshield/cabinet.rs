@@ -497,6 +497,20 @@ impl Cabinet {
     }
 }
 
+/// The first bytes of a packed file, and whether they are a block.
+fn first_block(plain: &mut dyn Read, packed: u64, major: u32) -> Result<(Vec<u8>, bool)> {
+    let mut head = Vec::new();
+    plain.take(2).read_to_end(&mut head)?;
+    let length = head.first_chunk::<2>().map_or(0, |length| u64::from(u16::from_le_bytes(*length)));
+    if length == 0 || length.saturating_add(2) > packed || major < 5 {
+        return Ok((head, false));
+    }
+    plain.take(length).read_to_end(&mut head)?;
+    let mut block = Blocks::new(head.as_slice(), length.saturating_add(2));
+    let good = std::io::copy(&mut block, &mut std::io::sink()).is_ok();
+    Ok((head, good))
+}
+
 /// The file whose bytes another one has: links lead back to the first.
 fn followed(files: &[Option<Described>], index: u32, own: Described) -> (u32, Described) {
     let (mut at, mut file) = (index, own);
@@ -577,12 +591,10 @@ impl Container for Cabinet {
         if size == 0 {
             return Ok(Box::new(std::io::empty()));
         }
-        // Old writers have one stream without lengths; a length that cannot be one tells.
-        let mut first = [0; 2];
-        plain.read_exact(&mut first).map_err(|_| Error::damaged("packed file"))?;
-        let length = u64::from(u16::from_le_bytes(first));
-        let again = std::io::Cursor::new(first).chain(plain);
-        if length == 0 || length.saturating_add(2) > file.compressed {
+        // Old writers have one stream without lengths: what is no block tells.
+        let (head, blocks) = first_block(&mut plain, file.compressed, self.major)?;
+        let again = std::io::Cursor::new(head).chain(plain);
+        if !blocks {
             return Ok(Box::new(Checked::new(DeflateDecoder::new(again).take(size), file.md5)));
         }
         Ok(Box::new(Checked::new(Blocks::new(again, file.compressed), file.md5)))
