@@ -80,6 +80,29 @@ pub fn deliver<'a>(
     sink.end(entry, outcome)
 }
 
+/// Gives one entry, whose content somebody else reads, to a sink.
+///
+/// # Errors
+/// What the sink said. Errors in the entry's bytes go to [`Sink::end`].
+pub fn deliver_content(
+    (id, entry): (EntryId, &Entry),
+    content: &mut dyn Read,
+    sink: &mut dyn Sink,
+) -> Result<()> {
+    if sink.begin(id, entry)? == Want::Skip {
+        return Ok(());
+    }
+    let outcome = match pump(entry, || Ok(Box::new(content)), sink) {
+        Err(Stop::Sink(error)) => {
+            sink.end(entry, Err(Error::new(crate::error::Kind::Cancelled)))?;
+            return Err(error);
+        }
+        Err(Stop::Entry(error)) => Err(error),
+        Ok(()) => Ok(()),
+    };
+    sink.end(entry, outcome)
+}
+
 /// An entry whose extents end behind the source is truncated; nothing has to be read to know.
 fn check_reach(source: &SharedSource, entry: &Entry, extents: &Extents) -> Result<()> {
     if extents.bytes() < entry.bytes {

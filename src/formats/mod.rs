@@ -13,6 +13,10 @@ pub mod iso9660;
 mod listing;
 pub mod makeself;
 pub mod msi;
+pub mod inno;
+pub mod installshield;
+pub mod iso9660;
+pub(crate) mod joined;
 pub mod not_medium;
 pub mod nsis;
 pub(crate) mod overlay;
@@ -71,6 +75,8 @@ pub static FORMATS: &[&Format] = &[
     &udf::FORMAT,
     &zip::FORMAT,
 ];
+pub static FORMATS: &[&Format] =
+    &[&directory::FORMAT, &inno::FORMAT, &installshield::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

@@ -98,6 +98,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         threads: options.decoders(),
     };
     nsis.catalogue.end = nsis.first.end();
+    nsis.catalogue.regions.extend(super::overlay::signature(&*source)?);
     let sizes = nsis.measure(&script, options)?;
     nsis.list(&script, &sizes, &mut findings)?;
     let files = nsis.catalogue.entries.len() as u64;
