@@ -8,15 +8,14 @@ pub mod cab;
 pub mod cpio;
 pub mod deb;
 pub mod directory;
-mod inside;
-pub mod iso9660;
-mod listing;
-pub mod makeself;
-pub mod msi;
 pub mod inno;
+mod inside;
 pub mod installshield;
 pub mod iso9660;
 pub(crate) mod joined;
+mod listing;
+pub mod makeself;
+pub mod msi;
 pub mod not_medium;
 pub mod nsis;
 pub(crate) mod overlay;
@@ -60,6 +59,8 @@ pub static FORMATS: &[&Format] = &[
     &cpio::FORMAT,
     &deb::FORMAT,
     &directory::FORMAT,
+    &inno::FORMAT,
+    &installshield::FORMAT,
     &iso9660::FORMAT,
     &makeself::FORMAT,
     &msi::FORMAT,
@@ -75,8 +76,6 @@ pub static FORMATS: &[&Format] = &[
     &udf::FORMAT,
     &zip::FORMAT,
 ];
-pub static FORMATS: &[&Format] =
-    &[&directory::FORMAT, &inno::FORMAT, &installshield::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]
