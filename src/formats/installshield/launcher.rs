@@ -101,7 +101,8 @@ pub(super) fn find(source: &dyn Source) -> Result<Option<Found>> {
         }
     }
     let start = behind_debug_record(&behind);
-    let count = behind.get(start..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |n| u32::from_le_bytes(*n));
+    let count =
+        behind.get(start..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |n| u32::from_le_bytes(*n));
     let at = end.saturating_add(start as u64);
     if (1..=0xffff).contains(&count) && record(source, Kind::WideStrings, at.saturating_add(4))?.is_some() {
         return Ok(Some(Found { kind: Kind::WideStrings, at: at.saturating_add(4), count: Some(count) }));
@@ -227,7 +228,8 @@ pub(super) fn open(source: SharedSource, found: &Found, options: &Options) -> Re
     while found.count.is_none_or(|count| (launcher.files.len() as u64) < u64::from(count)) {
         let Some(record) = record(&*source, found.kind, at)? else {
             if found.count.is_some() {
-                let what = format!("record {} of {} is none", launcher.files.len() + 1, found.count.unwrap_or(0));
+                let what =
+                    format!("record {} of {} is none", launcher.files.len() + 1, found.count.unwrap_or(0));
                 findings.push(Finding::new(Severity::Damaged, what));
                 at = at.max(source.len().saturating_add(1));
             }
