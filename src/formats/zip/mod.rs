@@ -275,7 +275,7 @@ fn shift(
         findings.push(Finding::new(Severity::Damaged, what));
         return;
     }
-    if start.prefix > 0 && !(is_local(first) && !is_local(first.saturating_add(start.prefix))) {
+    if start.prefix > 0 && (is_local(first.saturating_add(start.prefix)) || !is_local(first)) {
         members.iter_mut().for_each(|member| member.local = member.local.saturating_add(start.prefix));
     }
 }
@@ -365,11 +365,9 @@ impl Zip {
         methods.sort_by_key(|&(method, count)| (std::cmp::Reverse(count), method));
         let names: Vec<&str> = methods.iter().map(|&(method, _)| content::method_name(method)).collect();
         let mut detail = kind.unwrap_or("ZIP archive").to_owned();
-        for part in [end.zip64.then(|| "ZIP64".to_owned()), (!names.is_empty()).then(|| names.join(", "))] {
-            if let Some(part) = part {
-                detail.push_str(", ");
-                detail.push_str(&part);
-            }
+        for part in end.zip64.then_some("ZIP64").into_iter().chain(names) {
+            detail.push_str(", ");
+            detail.push_str(part);
         }
         let locked = self.members.iter().filter(|member| member.encrypted).count();
         if locked > 0 {
@@ -416,7 +414,7 @@ impl Container for Zip {
     }
 
     fn open(&self, id: EntryId) -> Result<Box<dyn Read + Send + '_>> {
-        Ok(self.content(id)?)
+        self.content(id)
     }
 
     fn read_in_order(&self, wanted: &[EntryId], sink: &mut dyn Sink) -> Result<()> {
