@@ -3,7 +3,7 @@
 //! must be left.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
-#![allow(clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests")]
 
 mod support;
 
