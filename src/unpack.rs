@@ -114,11 +114,11 @@ fn window(dictionary: u64, unpacked: Option<u64>, memory: u64) -> Result<u32> {
 
 /// The xz container.
 ///
-/// # Errors
-/// None yet; its window is checked when its header is read.
-pub fn xz(packed: Content, memory: u64) -> Result<Content> {
+/// Its window is checked against `memory` when its header is read.
+#[must_use]
+pub fn xz(packed: Content, memory: u64) -> Content {
     let kib = u32::try_from(memory >> 10).unwrap_or(u32::MAX);
-    Ok(Box::new(Fenced::new("xz", lzma_rust2::XzReader::new_mem_limit(packed, true, kib))))
+    Box::new(Fenced::new("xz", lzma_rust2::XzReader::new_mem_limit(packed, true, kib)))
 }
 
 /// PPMd variant H, as 7z has it.

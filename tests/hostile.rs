@@ -261,7 +261,7 @@ fn mutated(bytes: &[u8], places: &[usize], chance: &mut Chance, round: u64) -> V
             let at = chance.below(out.len());
             out[at] = chance.next() as u8;
         }
-        return out;
+        return mended(out);
     }
     for _ in 0..1 + chance.below(4) {
         let place = match places.is_empty() {
@@ -278,7 +278,22 @@ fn mutated(bytes: &[u8], places: &[usize], chance: &mut Chance, round: u64) -> V
             }
         }
     }
-    out
+    mended(out)
+}
+
+/// With the checksums of a 7z archive's header made true again: else nothing behind it would be tried.
+fn mended(mut image: Vec<u8>) -> Vec<u8> {
+    if !image.starts_with(b"7z\xbc\xaf\x27\x1c") || image.len() < 32 {
+        return image;
+    }
+    let number = |at: usize| u64::from_le_bytes(image[at..at + 8].try_into().unwrap()) as usize;
+    let header = number(12).saturating_add(32)..number(12).saturating_add(32).saturating_add(number(20));
+    if let Some(sum) = image.get(header).map(crc32fast::hash) {
+        image[28..32].copy_from_slice(&sum.to_le_bytes());
+    }
+    let sum = crc32fast::hash(&image[12..32]);
+    image[8..12].copy_from_slice(&sum.to_le_bytes());
+    image
 }
 
 #[test]

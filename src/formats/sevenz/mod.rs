@@ -95,7 +95,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         threads: options.decoders(),
     };
     archive.read_links(&mut findings);
-    archive.check_places(&mut findings);
+    archive.check_places(&signature, &mut findings);
     let detail = archive.detail(&signature, parts);
     archive.catalogue.layers.push(Layer {
         path: String::new(),
@@ -197,12 +197,12 @@ impl SevenZ {
         coder::open(&self.catalogue.source, &self.streams, number, &self.limits)
     }
 
-    /// Packed streams that end behind the source, or overlap the header, are said before anything is read.
-    fn check_places(&self, findings: &mut Findings) {
-        let end = self.catalogue.end.min(self.catalogue.source.len());
+    /// Packed streams that reach into the header or behind it are said before anything is read.
+    fn check_places(&self, signature: &Signature, findings: &mut Findings) {
+        let end = signature.at;
         let beyond = self.streams.packed.iter().filter(|(at, len)| at.saturating_add(*len) > end).count();
         if beyond > 0 {
-            let what = format!("{beyond} packed streams end behind the archive");
+            let what = format!("{beyond} packed streams reach into the header or behind it");
             findings.push(Finding::new(Severity::Damaged, what));
         }
     }

@@ -78,7 +78,7 @@ pub(super) fn open(source: &SharedSource, member: &Member, limits: &Limits) -> R
         BZIP2 => unpack::bzip2(packed()),
         LZMA => lzma(packed(), member, memory)?,
         ZSTD | ZSTD_OLD => unpack::zstd(packed(), memory),
-        XZ => unpack::xz(packed(), memory)?,
+        XZ => unpack::xz(packed(), memory),
         PPMD => {
             let mut packed = packed();
             let mut parameters = [0; 2];

@@ -21,7 +21,7 @@ use crate::container::{
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::{Sink, deliver, deliver_run};
-use crate::source::{Joined, Piece, SharedSource, Slice, spool};
+use crate::source::{Joined, Piece, SharedSource, Slice, read_up_to, spool};
 use crate::unpack;
 use crate::volumes;
 use directory::End;
@@ -168,7 +168,10 @@ impl Whole {
 fn whole(source: SharedSource, options: &Options) -> Result<Whole> {
     if let Some(parts) = volumes::numbered(&source, &options.surroundings)? {
         // Cut by bytes: offsets go on over the parts.
-        return Ok(Whole::alone(Arc::new(Joined::new(parts))));
+        let next = volumes::next_name(parts.len(), &options.surroundings);
+        let joined: SharedSource = Arc::new(Joined::new(parts));
+        let whole = directory::find_end(&*joined)?.is_some();
+        return Ok(Whole { missing: next.filter(|_| !whole), ..Whole::alone(joined) });
     }
     let disks = match directory::find_end(&*source)? {
         Some(end) if end.disk > 0 && end.disk < 0xffff => end.disk,
@@ -208,7 +211,7 @@ fn part_of_set(source: SharedSource, options: &Options) -> Result<Whole> {
                 Some(last),
             ))
         }
-        None => Ok(Whole::alone(source)),
+        None => Ok(Whole { missing: volumes::next_name(1, &options.surroundings), ..Whole::alone(source) }),
     }
 }
 
@@ -239,19 +242,8 @@ fn from_directory(
         let disk = usize::try_from(member.disk).ok().and_then(|disk| starts.get(disk)).copied().unwrap_or(0);
         member.local = member.local.saturating_add(disk);
     }
-    let mut prefix = if starts.len() > 1 { 0 } else { start.prefix };
-    if prefix > 0 && !members.is_empty() {
-        // What was put in front may have been accounted for: then the offsets are true as they are.
-        let is_local = |at: u64| {
-            crate::source::read_up_to(&**source, at, 4).is_ok_and(|bytes| bytes == directory::LOCAL)
-        };
-        let first = members.iter().map(|member| member.local).min().unwrap_or(0);
-        if is_local(first) && !is_local(first.saturating_add(prefix)) {
-            prefix = 0;
-        }
-    }
-    for member in &mut members {
-        member.local = member.local.saturating_add(prefix);
+    if starts.len() == 1 {
+        shift(source, &mut members, start, end, findings);
     }
     let first = members.iter().map(|member| member.local).min().unwrap_or(start.at);
     if first > 0 && first <= source.len() {
@@ -261,6 +253,31 @@ fn from_directory(
         }
     }
     Ok(members)
+}
+
+/// Moves offsets to where the members are: something was put in front of the archive since, or what stood in
+/// front when they were counted is not in this source. Either may have been accounted for.
+fn shift(
+    source: &SharedSource,
+    members: &mut [Member],
+    start: directory::Start,
+    end: &End,
+    findings: &mut Findings,
+) {
+    let is_local = |at: u64| read_up_to(&**source, at, 4).is_ok_and(|bytes| bytes == directory::LOCAL);
+    let first = members.iter().map(|member| member.local).min().unwrap_or(0);
+    if let Some(lost) = end.offset.checked_sub(start.at).filter(|lost| *lost > 0) {
+        if first.checked_sub(lost).is_some_and(is_local) {
+            members.iter_mut().for_each(|member| member.local = member.local.saturating_sub(lost));
+            return;
+        }
+        let what = format!("{lost} bytes are missing before the central directory");
+        findings.push(Finding::new(Severity::Damaged, what));
+        return;
+    }
+    if start.prefix > 0 && (is_local(first.saturating_add(start.prefix)) || !is_local(first)) {
+        members.iter_mut().for_each(|member| member.local = member.local.saturating_add(start.prefix));
+    }
 }
 
 /// Which members begin within one that began before. The first of them is read, and its checksum decides; a
@@ -348,11 +365,9 @@ impl Zip {
         methods.sort_by_key(|&(method, count)| (std::cmp::Reverse(count), method));
         let names: Vec<&str> = methods.iter().map(|&(method, _)| content::method_name(method)).collect();
         let mut detail = kind.unwrap_or("ZIP archive").to_owned();
-        for part in [end.zip64.then(|| "ZIP64".to_owned()), (!names.is_empty()).then(|| names.join(", "))] {
-            if let Some(part) = part {
-                detail.push_str(", ");
-                detail.push_str(&part);
-            }
+        for part in end.zip64.then_some("ZIP64").into_iter().chain(names) {
+            detail.push_str(", ");
+            detail.push_str(part);
         }
         let locked = self.members.iter().filter(|member| member.encrypted).count();
         if locked > 0 {
@@ -399,7 +414,7 @@ impl Container for Zip {
     }
 
     fn open(&self, id: EntryId) -> Result<Box<dyn Read + Send + '_>> {
-        Ok(self.content(id)?)
+        self.content(id)
     }
 
     fn read_in_order(&self, wanted: &[EntryId], sink: &mut dyn Sink) -> Result<()> {

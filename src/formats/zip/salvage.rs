@@ -9,8 +9,6 @@ use crate::fields::Fields;
 use crate::limits::Limits;
 use crate::source::{SharedSource, read_up_to};
 
-/// A name and an extra field have at most so many bytes each.
-const HEADER: usize = 30 + 2 * 65_535;
 /// Bytes that are searched at once for a data descriptor.
 const WINDOW: usize = 1 << 20;
 
@@ -28,7 +26,11 @@ pub(super) fn members(
         _ => 0,
     };
     loop {
-        let bytes = read_up_to(&**source, at, HEADER)?;
+        let fixed = read_up_to(&**source, at, 30)?;
+        let lens = Fields::new("local file header", &fixed, at);
+        let name = lens.u16_le(26, "file name length").map_or(0, usize::from);
+        let extra = lens.u16_le(28, "extra field length").map_or(0, usize::from);
+        let bytes = read_up_to(&**source, at, 30 + name + extra)?;
         if !bytes.starts_with(LOCAL) {
             break;
         }
@@ -71,13 +73,16 @@ fn descriptor(source: &SharedSource, start: u64, member: &mut Member) -> Result<
     let mut at = start;
     while at < source.len() {
         let bytes = read_up_to(&**source, at, WINDOW)?;
-        for (i, window) in
-            bytes.windows(24).enumerate().filter(|(_, window)| window.starts_with(b"PK\x07\x08"))
-        {
+        let places = bytes.windows(4).enumerate().filter(|(_, window)| *window == b"PK\x07\x08");
+        for (i, _) in places {
+            let window: Vec<u8> = bytes.iter().skip(i).take(24).copied().collect();
+            if window.len() < 16 {
+                break;
+            }
             let packed = at.saturating_add(i as u64).saturating_sub(start);
-            let fields = Fields::new("data descriptor", window, at.saturating_add(i as u64));
+            let fields = Fields::new("data descriptor", &window, at.saturating_add(i as u64));
             let narrow = u64::from(fields.u32_le(8, "compressed size")?) == packed;
-            let wide = fields.u64_le(8, "compressed size")? == packed;
+            let wide = fields.len() == 24 && fields.u64_le(8, "compressed size")? == packed;
             if narrow || wide {
                 member.crc = Some(fields.u32_le(4, "crc-32")?);
                 member.packed = packed;
