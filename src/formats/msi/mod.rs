@@ -36,7 +36,7 @@ use cabinets::{Cabinet, Cabinets, Streams};
 use compound::{Compound, Kind};
 use files::{Medium, Planned};
 use read::{Checked, Renamed};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::sync::Arc;
 use tables::Database;
@@ -130,7 +130,9 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         entries: Vec::new(),
         places: Vec::new(),
         md5: HashMap::new(),
+        folders: HashSet::new(),
         left: options.limits.entries,
+        path_bytes: options.limits.all_path_bytes,
         runs: Vec::new(),
     };
     if let Some(database) = &database {
@@ -183,21 +185,43 @@ struct Listing<'a> {
     entries: Vec<Entry>,
     places: Vec<Place>,
     md5: HashMap<EntryId, [u8; 16]>,
+    /// Folders that were listed.
+    folders: HashSet<String>,
     /// Entries that may still come.
     left: u64,
+    /// Bytes of paths that may still come.
+    path_bytes: u64,
     /// The number of the first run of each cabinet.
     runs: Vec<u32>,
 }
 
 impl Listing<'_> {
+    /// Adds a member, behind the folders it lies in.
     fn push(&mut self, path: String, bytes: u64, location: Location, place: Place) -> Result<EntryId> {
-        self.left =
-            self.left.checked_sub(1).ok_or_else(|| Error::limit("entries", self.options.limits.entries))?;
-        let id = EntryId(self.entries.len());
-        let entry = Entry { bytes, location, ..Entry::new(EntryPath::new(path), EntryKind::File) };
+        let limits = &self.options.limits;
+        if path.matches('/').count() as u64 > u64::from(limits.directory_depth) {
+            return Err(Error::limit("directories within directories", limits.directory_depth.into()));
+        }
+        let ends: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
+        for end in ends {
+            let folder = path.get(..end).unwrap_or_default();
+            if !folder.is_empty() && !self.folders.contains(folder) {
+                self.folders.insert(folder.to_owned());
+                self.add(Entry::new(EntryPath::new(folder), EntryKind::Dir), Place::Stream)?;
+            }
+        }
+        self.add(Entry { bytes, location, ..Entry::new(EntryPath::new(path), EntryKind::File) }, place)
+    }
+
+    fn add(&mut self, entry: Entry, place: Place) -> Result<EntryId> {
+        let limits = &self.options.limits;
+        self.left = self.left.checked_sub(1).ok_or_else(|| Error::limit("entries", limits.entries))?;
+        let bytes = entry.path.text().len() as u64;
+        let left = self.path_bytes.checked_sub(bytes);
+        self.path_bytes = left.ok_or_else(|| Error::limit("bytes of paths", limits.all_path_bytes))?;
         self.entries.push(entry);
         self.places.push(place);
-        Ok(id)
+        Ok(EntryId(self.entries.len() - 1))
     }
 
     /// What the File table lists.
@@ -233,16 +257,15 @@ impl Listing<'_> {
         }
         let mut loose = Vec::new();
         for (file, cabinet) in wanted {
-            let id = EntryId(self.entries.len());
-            match cabinet {
+            let id = match cabinet {
                 None => {
-                    loose.push(id);
                     let location = Location::Packed(Extents::Many(Box::default()));
-                    let sources = file.source.clone();
-                    self.push(file.path, file.bytes, location, Place::Loose(sources))?;
+                    let id = self.push(file.path, file.bytes, location, Place::Loose(file.source))?;
+                    loose.push(id);
+                    id
                 }
                 Some(cabinet) => self.add_packed(&file, cabinet, findings)?,
-            }
+            };
             if let Some(md5) = file.md5 {
                 self.md5.insert(id, md5);
             }
@@ -252,7 +275,12 @@ impl Listing<'_> {
     }
 
     /// One file that is in a cabinet, or ought to be.
-    fn add_packed(&mut self, file: &Planned, cabinet: Result<usize>, findings: &mut Findings) -> Result<()> {
+    fn add_packed(
+        &mut self,
+        file: &Planned,
+        cabinet: Result<usize>,
+        findings: &mut Findings,
+    ) -> Result<EntryId> {
         let own = cabinet
             .as_ref()
             .ok()
@@ -267,7 +295,7 @@ impl Listing<'_> {
                 }
             };
             let location = Location::Packed(Extents::Many(Box::default()));
-            return self.push(file.path.clone(), file.bytes, location, Place::Missing(error)).map(|_| ());
+            return self.push(file.path.clone(), file.bytes, location, Place::Missing(error));
         };
         let id = self.push_member(file.path.clone(), number, member)?;
         let bytes = self.entries.get(id.0).map_or(0, |entry| entry.bytes);
@@ -275,7 +303,7 @@ impl Listing<'_> {
             let what = format!("table File says {} bytes, the cabinet has {bytes}", file.bytes);
             findings.push(Finding::about(Severity::Weak, &file.path, what));
         }
-        Ok(())
+        Ok(id)
     }
 
     /// A member of a cabinet under a name of the package's.
@@ -376,8 +404,8 @@ impl Listing<'_> {
     /// none does, they are all there is, tables too.
     fn add_streams(&mut self, database: Option<&Database<'_>>, findings: &mut Findings) -> Result<()> {
         let package = matches!(summary::kind(self.file), Some(MsiKind::Package | MsiKind::Module));
-        let files = package && self.places.iter().any(|place| !matches!(place, Place::Missing(_)));
-        let mut all = 0u64;
+        let files = package
+            && self.places.iter().any(|place| matches!(place, Place::Member { .. } | Place::Loose(_)));
         for (number, node) in self.file.nodes().iter().enumerate() {
             if node.kind != Kind::Stream {
                 continue;
@@ -397,10 +425,6 @@ impl Listing<'_> {
             } else {
                 self.file.path(number)
             };
-            all = all.saturating_add(path.len() as u64);
-            if all > self.options.limits.all_path_bytes {
-                return Err(Error::limit("bytes of paths", self.options.limits.all_path_bytes));
-            }
             match self.file.pieces(number) {
                 Ok(pieces) => {
                     let location = match node.bytes {

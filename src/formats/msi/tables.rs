@@ -119,12 +119,13 @@ struct Column {
 }
 
 impl Column {
-    /// What the bits of a type mean for the column's width: 0x0800 a string, else a number of so many bytes. A
-    /// stream's column holds a flag of two bytes.
+    /// What the bits of a type mean for the column's width: 0x0800 a string, else a number of so many bytes. Only the
+    /// column of a stream has no bit besides that of a string and that it is valid (0x0100), or may be empty
+    /// (0x1000); it holds a flag of two bytes.
     fn width(kind: u16) -> Option<Width> {
-        match (kind & 0x0900, kind & 0xff) {
-            (0x0900, 0) => Some(Width::Short),
-            (0x0800 | 0x0900, _) => Some(Width::String),
+        match (kind, kind & 0xff) {
+            (0x0900 | 0x1900, _) => Some(Width::Short),
+            _ if kind & 0x0800 != 0 => Some(Width::String),
             (_, 0..=2) => Some(Width::Short),
             (_, 4) => Some(Width::Long),
             _ => None,
