@@ -172,7 +172,7 @@ impl Cabinets {
     }
 
     /// Opens a stream that begins as a cabinet does.
-    pub(super) fn from_stream(&mut self, number: usize, findings: &mut Findings) -> Option<usize> {
+    pub(super) fn open_stream(&mut self, number: usize, findings: &mut Findings) -> Option<usize> {
         let source = self.streams.file.source_of(number).ok()?;
         if read_up_to(&*source, 0, 4).ok()? != b"MSCF" {
             return None;

@@ -75,7 +75,7 @@ fn probe(probe: &Probe<'_>) -> Result<Option<Evidence>> {
             evidence(Certainty::Likely, "with the tables of an installer file")
         }
         Some(_) => Ok(None),
-        None => evidence(Certainty::Possible, "its directory cannot be read"),
+        None => evidence(Certainty::Likely, "its directory cannot be read"),
     }
 }
 
@@ -381,7 +381,7 @@ impl Listing<'_> {
             .map(|(number, _)| number)
             .collect();
         let opened: Vec<usize> =
-            streams.iter().filter_map(|number| self.cabinets.from_stream(*number, findings)).collect();
+            streams.iter().filter_map(|number| self.cabinets.open_stream(*number, findings)).collect();
         for &cabinet in &opened {
             let Some(open) = self.cabinets.opened.get(cabinet) else { continue };
             let prefix = if opened.len() > 1 { format!("{}/", open.name) } else { String::new() };
