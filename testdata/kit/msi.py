@@ -160,7 +160,7 @@ class Database:
 
     def __init__(self, code_page=1252, encoding="cp1252", wide=False):
         self.code_page, self.encoding, self.wide = code_page, encoding, wide
-        self.tables, self.strings = {}, [""]
+        self.tables, self.strings, self.numbers = {}, [""], {}
 
     def table(self, name, rows):
         self.tables[name] = [list(row) for row in rows]
@@ -168,9 +168,10 @@ class Database:
     def number(self, text):
         if text is None or text == "":
             return 0
-        if text not in self.strings:
+        if text not in self.numbers:
+            self.numbers[text] = len(self.strings)
             self.strings.append(text)
-        return self.strings.index(text)
+        return self.numbers[text]
 
     def column(self, kind, values):
         out = b""
