@@ -149,7 +149,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         let what = format!("{} values of the tables refer to no string", database.dangling());
         findings.push(Finding::new(Severity::Damaged, what));
     }
-    let (end, free) = file.end()?;
+    let (end, free) = file.end();
     let Listing { cabinets, entries, places, md5, .. } = listing;
     let cabinets = cabinets.opened;
     let mut layers = vec![Layer {
