@@ -223,6 +223,7 @@ impl Compound {
                 break;
             }
         }
+        let end = last.map_or(2, |last| last.saturating_add(2)).saturating_mul(self.sector);
         // The last sector may be cut where nothing of a stream is in what is missing.
         let short = there < end && end - there < self.sector;
         if short && self.all_within(there) {
