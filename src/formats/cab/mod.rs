@@ -65,7 +65,9 @@ fn begins_here(head: &[u8]) -> bool {
 /// Where a cabinet begins in the head of a file that is none itself. Programs are for those who know their
 /// stubs.
 fn embedded(head: &[u8]) -> Option<usize> {
-    if head.starts_with(b"MZ") || begins_here(head) {
+    // Cabinets within an installer package lie in pieces: its own reader puts them together.
+    let installer = head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1");
+    if installer || head.starts_with(b"MZ") || begins_here(head) {
         return None;
     }
     let starts = head.windows(4).enumerate().filter(|(_, window)| *window == b"MSCF");

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::formats::{Options, open_inner};
 use crate::source::{SharedSource, read_up_to};
 use crate::surroundings::{Beside, Surroundings};
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Cabinets of one package that are opened.
 const MOST: usize = 4096;
@@ -52,7 +52,23 @@ impl Beside for Streams {
     }
 }
 
-/// A cabinet that was opened.
+/// Remembers what was asked for and found: the other cabinets of a set.
+struct Asked {
+    inner: Option<Arc<dyn Beside>>,
+    found: Mutex<Vec<String>>,
+}
+
+impl Beside for Asked {
+    fn find(&self, path: &str) -> Result<Option<SharedSource>> {
+        let found = self.inner.as_ref().map_or(Ok(None), |inner| inner.find(path))?;
+        if found.is_some() {
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+        }
+        Ok(found)
+    }
+}
+
+/// A cabinet that was opened, with the others of its set.
 pub(super) struct Cabinet {
     /// What the Media table calls it, without `#`.
     pub(super) name: String,
@@ -84,16 +100,25 @@ pub(super) struct Cabinets {
     options: Options,
     /// By the name in the Media table: the number in `opened`, or why it is not there.
     known: HashMap<String, std::result::Result<usize, Error>>,
+    /// Where each member is: made when the first is not where it ought to be.
+    by_key: Option<HashMap<String, (usize, EntryId)>>,
     /// Those that could be opened.
     pub(super) opened: Vec<Cabinet>,
     /// Streams that are cabinets in use.
-    pub(super) used: Vec<usize>,
+    pub(super) used: HashSet<usize>,
 }
 
 impl Cabinets {
     pub(super) fn new(streams: Streams, options: &Options) -> Self {
         let options = options.clone();
-        Self { streams, options, known: HashMap::new(), opened: Vec::new(), used: Vec::new() }
+        Self {
+            streams,
+            options,
+            known: HashMap::new(),
+            by_key: None,
+            opened: Vec::new(),
+            used: HashSet::new(),
+        }
     }
 
     /// The cabinet that the Media table calls so: `#NAME` is a stream, anything else a file beside the package.
@@ -104,7 +129,7 @@ impl Cabinets {
         medium: i32,
         findings: &mut Findings,
     ) -> std::result::Result<usize, Error> {
-        if let Some(known) = self.known.get(cabinet) {
+        if let Some(known) = self.known.get(&cabinet.to_lowercase()) {
             return match known {
                 Ok(number) => Ok(*number),
                 Err(error) => Err(error.again()),
@@ -127,49 +152,50 @@ impl Cabinets {
             Ok(number) => Ok(*number),
             Err(error) => Err(error.again()),
         };
-        self.known.insert(cabinet.to_owned(), kept);
+        self.known.insert(cabinet.to_lowercase(), kept);
         outcome
     }
 
     fn open(&mut self, cabinet: &str, findings: &mut Findings) -> Result<usize> {
-        if self.opened.len() >= MOST {
-            return Err(Error::limit("cabinets of one package", MOST as u64));
-        }
         let name = cabinet.strip_prefix('#').unwrap_or(cabinet);
         let missing = || Error::not_found(format!("cabinet {name}"), None);
-        let (source, surroundings) = if cabinet.starts_with('#') {
+        if cabinet.starts_with('#') {
             let number = self.streams.number(name).ok_or_else(missing)?;
-            self.used.push(number);
-            let beside: Arc<dyn Beside> = Arc::new(self.streams.clone());
-            let surroundings = Surroundings { file_name: name.to_owned(), beside: Some(beside) };
-            (self.streams.file.source_of(number)?, surroundings)
-        } else {
-            let outer = &self.options.surroundings;
-            let source = outer.find(name)?.ok_or_else(missing)?;
-            (source, Surroundings { file_name: name.to_owned(), beside: outer.beside.clone() })
-        };
-        self.add(name, &source, surroundings, findings)
+            self.used.insert(number);
+            let source = self.streams.file.source_of(number)?;
+            return self.add(name, &source, Some(Arc::new(self.streams.clone())), findings);
+        }
+        let outer = &self.options.surroundings;
+        let source = outer.find(name)?.ok_or_else(missing)?;
+        let beside = outer.beside.clone();
+        self.add(name, &source, beside, findings)
     }
 
     /// Opens a stream that begins as a cabinet does.
-    pub(super) fn from_stream(&mut self, number: usize, findings: &mut Findings) -> Option<usize> {
+    pub(super) fn open_stream(&mut self, number: usize, findings: &mut Findings) -> Option<usize> {
         let source = self.streams.file.source_of(number).ok()?;
-        if read_up_to(&*source, 0, 4).ok()? != b"MSCF" || self.opened.len() >= MOST {
+        if read_up_to(&*source, 0, 4).ok()? != b"MSCF" {
             return None;
         }
         let name = names::unpacked(&self.streams.file.nodes().get(number)?.name).0;
-        let beside: Arc<dyn Beside> = Arc::new(self.streams.clone());
-        let surroundings = Surroundings { file_name: name.clone(), beside: Some(beside) };
-        self.add(&name, &source, surroundings, findings).ok()
+        if self.known.contains_key(&format!("#{}", name.to_lowercase())) {
+            return None;
+        }
+        self.add(&name, &source, Some(Arc::new(self.streams.clone())), findings).ok()
     }
 
     fn add(
         &mut self,
         name: &str,
         source: &SharedSource,
-        surroundings: Surroundings,
+        beside: Option<Arc<dyn Beside>>,
         findings: &mut Findings,
     ) -> Result<usize> {
+        if self.opened.len() >= MOST {
+            return Err(Error::limit("cabinets of one package", MOST as u64));
+        }
+        let asked = Arc::new(Asked { inner: beside, found: Mutex::default() });
+        let surroundings = Surroundings { file_name: name.to_owned(), beside: Some(asked.clone()) };
         let (container, _) = open_inner(source, &self.options.at(surroundings))?;
         for finding in container.findings() {
             let subject = match finding.subject.as_str() {
@@ -183,12 +209,30 @@ impl Cabinets {
             let what = format!("ends {} bytes early: {end} are declared, {there} are there", end - there);
             findings.push(Finding::about(Severity::Damaged, name, what));
         }
+        let number = self.opened.len();
         self.opened.push(Cabinet::new(name, container));
-        Ok(self.opened.len() - 1)
+        // Whichever cabinet of a set is opened, all its members come: the others need not be opened again.
+        for part in asked.found.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let stream = self.streams.number(part);
+            self.used.extend(stream);
+            let mark = if stream.is_some() { "#" } else { "" };
+            self.known.entry(format!("{mark}{}", part.to_lowercase())).or_insert(Ok(number));
+        }
+        Ok(number)
     }
 
     /// The cabinet that holds `key`, whichever it is.
-    pub(super) fn anywhere(&self, key: &str) -> Option<(usize, EntryId)> {
-        self.opened.iter().enumerate().find_map(|(number, cabinet)| Some((number, cabinet.member(key)?)))
+    pub(super) fn anywhere(&mut self, key: &str) -> Option<(usize, EntryId)> {
+        let opened = &self.opened;
+        let by_key = self.by_key.get_or_insert_with(|| {
+            let mut by_key = HashMap::new();
+            for (number, cabinet) in opened.iter().enumerate() {
+                for (key, id) in &cabinet.members {
+                    by_key.entry(key.clone()).or_insert((number, *id));
+                }
+            }
+            by_key
+        });
+        by_key.get(key).copied()
     }
 }

@@ -210,31 +210,29 @@ impl Compound {
     }
 
     /// How far the sectors reach that are in use, and what lies behind them as long as the FAT knows it.
-    ///
-    /// # Errors
-    /// What reading the FAT said.
-    pub(super) fn end(&self) -> Result<(u64, Option<Region>)> {
+    pub(super) fn end(&self) -> (u64, Option<Region>) {
         let per = self.sector / 4;
         let there = self.source.len();
-        let mut last = None;
+        // The FAT's own sectors are in use, whether they are there or not.
+        let mut last = self.fat.iter().copied().filter(|&sector| sector <= MAX_SECTOR).max().map(u64::from);
         for (number, &sector) in self.fat.iter().enumerate().rev() {
-            let bytes = self.fat_sector(sector)?;
+            let Ok(bytes) = self.fat_sector(sector) else { continue };
             let used = bytes.chunks_exact(4).rposition(|four| four != FREE.to_le_bytes());
             if let Some(at) = used {
-                last = Some(number as u64 * per + at as u64);
+                last = last.max(Some(number as u64 * per + at as u64));
                 break;
             }
         }
-        let end = last.map_or(2, |last| last + 2).saturating_mul(self.sector);
+        let end = last.map_or(2, |last| last.saturating_add(2)).saturating_mul(self.sector);
         // The last sector may be cut where nothing of a stream is in what is missing.
         let short = there < end && end - there < self.sector;
         if short && self.all_within(there) {
-            return Ok((there, None));
+            return (there, None);
         }
         let known = (self.fat.len() as u64 * per + 1).saturating_mul(self.sector).min(there);
         let free =
             Region { what: "free sectors of the compound file".to_owned(), range: end..known.max(end) };
-        Ok((end, (known > end).then_some(free)))
+        (end, (known > end).then_some(free))
     }
 
     /// True where no stream reaches past `there`.

@@ -205,7 +205,8 @@ impl Folders {
             }
             let Some((parent, _)) = self.rows.get(&at) else {
                 let what = format!("folder {at} is in no row of table Directory");
-                findings.push(Finding::new(Severity::Weak, what));
+                // A search may set a property of that name when it is installed.
+                findings.push(Finding::new(Severity::Note, what));
                 self.known.insert(at, Folder::default());
                 break Folder::default();
             };

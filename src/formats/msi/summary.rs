@@ -258,5 +258,4 @@ fn decoded(bytes: &[u8], code_page: u32) -> String {
 }
 
 #[cfg(test)]
-#[path = "summary_tests.rs"]
 mod tests;

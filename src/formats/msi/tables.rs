@@ -119,12 +119,13 @@ struct Column {
 }
 
 impl Column {
-    /// What the bits of a type mean for the column's width: 0x0800 a string, else a number of so many bytes. A
-    /// stream's column holds a flag of two bytes.
+    /// What the bits of a type mean for the column's width: 0x0800 a string, else a number of so many bytes. Only the
+    /// column of a stream has no bit besides that of a string and that it is valid (0x0100), or may be empty
+    /// (0x1000); it holds a flag of two bytes.
     fn width(kind: u16) -> Option<Width> {
-        match (kind & 0x0900, kind & 0xff) {
-            (0x0900, 0) => Some(Width::Short),
-            (0x0800 | 0x0900, _) => Some(Width::String),
+        match (kind, kind & 0xff) {
+            (0x0900 | 0x1900, _) => Some(Width::Short),
+            _ if kind & 0x0800 != 0 => Some(Width::String),
             (_, 0..=2) => Some(Width::Short),
             (_, 4) => Some(Width::Long),
             _ => None,
@@ -294,5 +295,53 @@ impl Table<'_> {
             Width::String => return None,
         };
         i32::try_from(i64::from(value) - half).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(entries: &[(u16, u16)]) -> Vec<u8> {
+        let halves = entries.iter().flat_map(|(len, uses)| [len.to_le_bytes(), uses.to_le_bytes()].concat());
+        1252u32.to_le_bytes().into_iter().chain(halves).collect()
+    }
+
+    #[test]
+    fn a_long_string_is_read_both_ways_and_the_one_that_fits_is_kept() {
+        let entries = [(0, 2), (5, 0), (1, 1)];
+        for (first, whole) in [(5, 6), (0x2_0005, 0x2_0006)] {
+            let mut findings = Findings::default();
+            let strings = Strings::read(&pool(&entries), vec![b'x'; whole], &mut findings).unwrap();
+            assert_eq!(strings.text(1).unwrap().len(), first);
+            assert_eq!(strings.text(2).unwrap(), "x");
+            assert!(findings.finish().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_reference_to_no_string_is_counted() {
+        let mut findings = Findings::default();
+        let strings = Strings::read(&pool(&[(1, 1), (9, 1)]), b"ab".to_vec(), &mut findings).unwrap();
+        assert_eq!(strings.text(1).as_deref(), Some("a"));
+        assert_eq!((strings.text(2), strings.text(77)), (None, None));
+        assert_eq!(strings.dangling.get(), 2);
+        assert_eq!(findings.finish().len(), 1);
+    }
+
+    #[test]
+    fn only_the_column_of_a_stream_is_no_string() {
+        for (kind, width) in [
+            (0x2d48, Width::String),
+            (0x0f00, Width::String),
+            (0x1f00, Width::String),
+            (0x0900, Width::Short),
+            (0x1900, Width::Short),
+            (0x2502, Width::Short),
+            (0x0104, Width::Long),
+        ] {
+            assert_eq!(Column::width(kind), Some(width), "{kind:x}");
+        }
+        assert_eq!(Column::width(0x0103), None);
     }
 }
