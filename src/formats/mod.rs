@@ -37,8 +37,15 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] =
-    &[&directory::FORMAT, &inno::FORMAT, &installshield::FORMAT, &iso9660::FORMAT, &nsis::FORMAT, &rar::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &directory::FORMAT,
+    &inno::FORMAT,
+    &installshield::FORMAT,
+    &iso9660::FORMAT,
+    &nsis::FORMAT,
+    &rar::FORMAT,
+    &udf::FORMAT,
+];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

@@ -158,7 +158,11 @@ pub(super) fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Co
     cabinet.catalogue.layers.push(Layer {
         path: String::new(),
         format: FORMAT.name,
-        detail: format!("InstallShield cabinet {}, {} volumes", descriptor.major.max(5), cabinet.volumes.len()),
+        detail: format!(
+            "InstallShield cabinet {}, {} volumes",
+            descriptor.major.max(5),
+            cabinet.volumes.len()
+        ),
         label: None,
         entries: Some(count),
         used: true,
@@ -291,7 +295,8 @@ impl<'a> Descriptor<'a> {
             let mut next = self.fields.u32_le(0x3e + slot * 4, "file group offset")?;
             while next != 0 {
                 if !seen.insert(next) {
-                    findings.push(Finding::new(Severity::Weak, "a list of file groups leads back into itself"));
+                    findings
+                        .push(Finding::new(Severity::Weak, "a list of file groups leads back into itself"));
                     break;
                 }
                 if seen.len() as u64 > limits.entries {
@@ -387,7 +392,10 @@ impl Cabinet {
                 out.push((number, offset, len));
             }
             have = have.saturating_add(len);
-            number = number.checked_add(1).filter(|_| out.len() <= usize::from(MOST_VOLUMES)).ok_or("too many parts")?;
+            number = number
+                .checked_add(1)
+                .filter(|_| out.len() <= usize::from(MOST_VOLUMES))
+                .ok_or("too many parts")?;
         }
         Ok(out)
     }
@@ -403,7 +411,8 @@ impl Cabinet {
             Ok(groups) => groups,
             Err(error) if matches!(error.kind(), crate::error::Kind::Limit { .. }) => return Err(error),
             Err(error) => {
-                findings.push(Finding::new(Severity::Damaged, format!("file groups cannot be read: {error}")));
+                findings
+                    .push(Finding::new(Severity::Damaged, format!("file groups cannot be read: {error}")));
                 Vec::new()
             }
         };
@@ -441,7 +450,8 @@ impl Cabinet {
             let directory = descriptor.directory(own.directory);
             let name = descriptor.text(descriptor.file_table.saturating_add(own.name));
             let parts = [group.as_str(), &directory, &name].map(|part| part.replace('\\', "/"));
-            let parts: Vec<&str> = parts.iter().map(|part| part.trim_matches('/')).filter(|part| !part.is_empty()).collect();
+            let parts: Vec<&str> =
+                parts.iter().map(|part| part.trim_matches('/')).filter(|part| !part.is_empty()).collect();
             let path = parts.join("/");
             path_bytes = path_bytes.saturating_add(path.len() as u64);
             if path_bytes > limits.all_path_bytes {
@@ -614,6 +624,9 @@ mod tests {
 
     #[test]
     fn versions_decide_the_layout() {
-        assert_eq!((major(0x0100_5000), major(0x0200_0640), major(0x0400_0708), major(0x0100_0004)), (5, 16, 18, 0));
+        assert_eq!(
+            (major(0x0100_5000), major(0x0200_0640), major(0x0400_0708), major(0x0100_0004)),
+            (5, 16, 18, 0)
+        );
     }
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// How far behind the sections records are looked for: debug records may come first.
 const SEARCHED: usize = 64 << 10;
 /// Bytes of the header of both kinds with one.
-const HEADER: u64 = 46;
+const HEADER: usize = 46;
 /// Bytes of a record with an ANSI name, name included.
 const RECORD: usize = 312;
 /// Bytes of a record of a stream, before the name.
@@ -82,7 +82,7 @@ struct Record {
 pub(super) fn find(source: &dyn Source) -> Result<Option<Found>> {
     let Some(end) = overlay::sections_end(source)?.filter(|end| *end < source.len()) else { return Ok(None) };
     let behind = read_up_to(source, end, SEARCHED)?;
-    for (offset, window) in behind.windows(HEADER as usize).enumerate() {
+    for (offset, window) in behind.windows(HEADER).enumerate() {
         let stream = window.starts_with(b"ISSetupStream\0");
         if !stream && !window.starts_with(b"InstallShield\0") {
             continue;
@@ -95,13 +95,14 @@ pub(super) fn find(source: &dyn Source) -> Result<Option<Found>> {
             (true, _) => Kind::Stream { record: STREAM_RECORD },
             (false, _) => Kind::Records,
         };
-        let at = fields.base().saturating_add(HEADER);
+        let at = fields.base().saturating_add(HEADER as u64);
         if count > 0 && record(source, kind, at)?.is_some() {
             return Ok(Some(Found { kind, at, count: Some(count.into()) }));
         }
     }
     let start = behind_debug_record(&behind);
-    let count = behind.get(start..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |n| u32::from_le_bytes(*n));
+    let count =
+        behind.get(start..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |n| u32::from_le_bytes(*n));
     let at = end.saturating_add(start as u64);
     if (1..=0xffff).contains(&count) && record(source, Kind::WideStrings, at.saturating_add(4))?.is_some() {
         return Ok(Some(Found { kind: Kind::WideStrings, at: at.saturating_add(4), count: Some(count) }));
@@ -227,7 +228,8 @@ pub(super) fn open(source: SharedSource, found: &Found, options: &Options) -> Re
     while found.count.is_none_or(|count| (launcher.files.len() as u64) < u64::from(count)) {
         let Some(record) = record(&*source, found.kind, at)? else {
             if found.count.is_some() {
-                let what = format!("record {} of {} is none", launcher.files.len() + 1, found.count.unwrap_or(0));
+                let what =
+                    format!("record {} of {} is none", launcher.files.len() + 1, found.count.unwrap_or(0));
                 findings.push(Finding::new(Severity::Damaged, what));
                 at = at.max(source.len().saturating_add(1));
             }

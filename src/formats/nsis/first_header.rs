@@ -81,6 +81,6 @@ pub(super) fn find(source: &dyn Source) -> Result<Option<FirstHeader>> {
         at = at.saturating_add(STEP as u64);
     }
     // Right behind sections that end anywhere.
-    let odd = read_up_to(source, end, SIZE as usize)?;
+    let odd = read_up_to(source, end, STEP)?;
     Ok(FirstHeader::parse(end, &odd))
 }
