@@ -58,7 +58,7 @@ def put(folder, name, data):
 
 def images(testdata, folder):
     for form in sorted(os.listdir(testdata)):
-        for case in sorted(os.listdir(os.path.join(testdata, form))) if form in ("iso9660", "udf", "raw", "not_medium") else ():
+        for case in sorted(os.listdir(os.path.join(testdata, form))) if form in ("iso9660", "udf", "raw", "not_medium", "rar", "nsis", "inno", "installshield") else ():
             at = os.path.join(testdata, form, case)
             for name in os.listdir(at):
                 if not name.startswith("input."):
