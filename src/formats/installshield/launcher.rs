@@ -231,7 +231,6 @@ pub(super) fn open(source: SharedSource, found: &Found, options: &Options) -> Re
                 let what =
                     format!("record {} of {} is none", launcher.files.len() + 1, found.count.unwrap_or(0));
                 findings.push(Finding::new(Severity::Damaged, what));
-                at = at.max(source.len().saturating_add(1));
             }
             break;
         };
@@ -265,9 +264,6 @@ pub(super) fn open(source: SharedSource, found: &Found, options: &Options) -> Re
         }
         launcher.catalogue.entries.push(entry);
         launcher.files.push(packing);
-        if at >= source.len() {
-            break;
-        }
     }
     launcher.catalogue.end = at;
     launcher.catalogue.facts.named.push(("stub", found.kind.title().to_owned()));
