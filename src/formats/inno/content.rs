@@ -167,8 +167,7 @@ impl<R: Read> Content<R> {
             }
         }
         self.block.truncate(filled);
-        // The last instruction of a file is never touched: its end must be known in time.
-        self.ended = filled < BLOCK || matches!(&self.inner, Inner::Plain(counted) if counted.left == 0);
+        self.ended = filled < BLOCK;
         self.ready = match self.filter {
             CompressionFilter::InstructionFilter4108 => {
                 unfilter_4108(&mut self.block, self.before, self.ended)
@@ -227,9 +226,6 @@ fn unfilter(block: &mut [u8], before: u64, flip: Flip, last: bool) -> usize {
             }
             break;
         };
-        if last && at + INSTRUCTION >= len {
-            return len;
-        }
         let [opcode, a, b, c, sign] = instruction else { break };
         let place = before.saturating_add(at as u64);
         if !matches!(opcode, 0xe8 | 0xe9) || place % BOUNDARY > BOUNDARY - INSTRUCTION as u64 {
@@ -267,9 +263,6 @@ fn unfilter_4108(block: &mut [u8], before: u64, last: bool) -> usize {
             }
             break;
         };
-        if last && at + INSTRUCTION >= len {
-            return len;
-        }
         let [opcode, a, b, c, d] = instruction else { break };
         if !matches!(opcode, 0xe8 | 0xe9) {
             at += 1;

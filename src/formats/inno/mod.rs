@@ -52,6 +52,8 @@ pub static FORMAT: Format = Format {
 
 /// First letters of the loader table's identifier; the rest depends on the version.
 const TABLE: &[u8] = b"rDlPtS";
+/// An identifier without them.
+const OTHER_TABLE: &[u8] = b"nS5W7dT\x83\xAA\x1B\x0Fj";
 /// Bytes of resources that are searched.
 const SEARCHED: usize = 8 << 20;
 
@@ -69,11 +71,12 @@ fn probe(probe: &Probe<'_>) -> Result<Option<Evidence>> {
         usize::try_from(resources.end.saturating_sub(resources.start)).unwrap_or(SEARCHED).min(SEARCHED);
     let bytes = read_up_to(probe.source, resources.start, len)?;
     let found = bytes.windows(12).any(|window| {
-        window.starts_with(TABLE)
-            && matches!(
-                window.get(6..),
-                Some(b"\xcd\xe6\xd7\x7b\x0b\x2a" | [_, _, _, _, b'e' | b'V', b'x' | b'V'])
-            )
+        window == OTHER_TABLE
+            || window.starts_with(TABLE)
+                && matches!(
+                    window.get(6..),
+                    Some(b"\xcd\xe6\xd7\x7b\x0b\x2a" | [_, _, 0x87, b'e', b'V', b'x'])
+                )
     });
     if found { evidence("loader table in the resources") } else { Ok(None) }
 }

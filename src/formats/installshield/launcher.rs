@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// How far behind the sections records are looked for: debug records may come first.
 const SEARCHED: usize = 64 << 10;
 /// Bytes of the header of both kinds with one.
-const HEADER: u64 = 46;
+const HEADER: usize = 46;
 /// Bytes of a record with an ANSI name, name included.
 const RECORD: usize = 312;
 /// Bytes of a record of a stream, before the name.
@@ -82,7 +82,7 @@ struct Record {
 pub(super) fn find(source: &dyn Source) -> Result<Option<Found>> {
     let Some(end) = overlay::sections_end(source)?.filter(|end| *end < source.len()) else { return Ok(None) };
     let behind = read_up_to(source, end, SEARCHED)?;
-    for (offset, window) in behind.windows(HEADER as usize).enumerate() {
+    for (offset, window) in behind.windows(HEADER).enumerate() {
         let stream = window.starts_with(b"ISSetupStream\0");
         if !stream && !window.starts_with(b"InstallShield\0") {
             continue;
@@ -95,7 +95,7 @@ pub(super) fn find(source: &dyn Source) -> Result<Option<Found>> {
             (true, _) => Kind::Stream { record: STREAM_RECORD },
             (false, _) => Kind::Records,
         };
-        let at = fields.base().saturating_add(HEADER);
+        let at = fields.base().saturating_add(HEADER as u64);
         if count > 0 && record(source, kind, at)?.is_some() {
             return Ok(Some(Found { kind, at, count: Some(count.into()) }));
         }
@@ -231,7 +231,6 @@ pub(super) fn open(source: SharedSource, found: &Found, options: &Options) -> Re
                 let what =
                     format!("record {} of {} is none", launcher.files.len() + 1, found.count.unwrap_or(0));
                 findings.push(Finding::new(Severity::Damaged, what));
-                at = at.max(source.len().saturating_add(1));
             }
             break;
         };
@@ -265,9 +264,6 @@ pub(super) fn open(source: SharedSource, found: &Found, options: &Options) -> Re
         }
         launcher.catalogue.entries.push(entry);
         launcher.files.push(packing);
-        if at >= source.len() {
-            break;
-        }
     }
     launcher.catalogue.end = at;
     launcher.catalogue.facts.named.push(("stub", found.kind.title().to_owned()));

@@ -43,7 +43,7 @@ impl FirstHeader {
         let header = fields.u32_le(20, "length_of_header").ok()?;
         let following = fields.u32_le(24, "length_of_all_following_data").ok()?;
         let raw = fields.bytes(0, 28, "first header").ok()?.to_vec();
-        let whole = header > 0 && header < 1 << 28 && u64::from(following) > SIZE;
+        let whole = header > 0 && header < 1 << 26 && u64::from(following) > SIZE;
         whole.then_some(Self { at, raw, flags, header, following, old })
     }
 
@@ -81,6 +81,6 @@ pub(super) fn find(source: &dyn Source) -> Result<Option<FirstHeader>> {
         at = at.saturating_add(STEP as u64);
     }
     // Right behind sections that end anywhere.
-    let odd = read_up_to(source, end, SIZE as usize)?;
+    let odd = read_up_to(source, end, STEP)?;
     Ok(FirstHeader::parse(end, &odd))
 }

@@ -39,7 +39,7 @@ pub static FORMAT: Format = Format {
     title: "NSIS installer",
     spec: &["NSIS 3 Source/exehead/fileform.h"],
     limits: &[
-        "sizes are not recorded: everything is unpacked once when an installer is opened",
+        "sizes are not recorded: everything is unpacked, and its CRC-32 compared, when an installer is opened",
         "a stream packed by bzip2 is unpacked in memory, up to 1 GiB",
         "NSIS 1.x installers are recognised, not read",
         "names that the script makes at run time keep the variables' names ($0, $TEMP)",
@@ -101,6 +101,9 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     nsis.catalogue.regions.extend(super::overlay::signature(&*source)?);
     let sizes = nsis.measure(&script, options)?;
     nsis.list(&script, &sizes, &mut findings)?;
+    if nsis.checksum_matches()? == Some(false) {
+        findings.push(Finding::new(Severity::Damaged, "the installer's CRC-32 does not match"));
+    }
     let files = nsis.catalogue.entries.len() as u64;
     let how = if nsis.stream.is_some() { ", solid" } else { "" };
     nsis.catalogue.facts = Facts { named: script.facts, ..Facts::default() };
@@ -132,6 +135,8 @@ struct Nsis {
 /// Size and place of what lies at an offset of the data.
 type Sizes = BTreeMap<u64, Result<(Data, u64)>>;
 
+/// The checksum begins there.
+const CHECKED_FROM: u64 = 512;
 /// Icons of uninstallers are not larger.
 const LARGEST_ICONS: u64 = 16 << 20;
 
@@ -177,6 +182,28 @@ impl Nsis {
             Ok(())
         })?;
         Ok(sizes)
+    }
+
+    /// Whether the checksum at the end is that of everything from byte 512 on: signing changes what is before.
+    /// `None` where there is none, or not all of it is there.
+    fn checksum_matches(&self) -> Result<Option<bool>> {
+        let end = self.first.data_end();
+        if !self.first.has_crc() || self.first.end() > self.source().len() || end < CHECKED_FROM {
+            return Ok(None);
+        }
+        let recorded = read_vec(&**self.source(), end, 4)?;
+        let recorded = <[u8; 4]>::try_from(recorded.as_slice()).map_or(0, u32::from_le_bytes);
+        let mut crc = crc32fast::Hasher::new();
+        let mut at = CHECKED_FROM;
+        let mut buf = vec![0; 256 << 10];
+        while at < end {
+            let want = usize::try_from(end - at).unwrap_or(buf.len()).min(buf.len());
+            let piece = buf.get_mut(..want).unwrap_or_default();
+            crate::source::read_exact_at(&**self.source(), at, piece)?;
+            crc.update(piece);
+            at = at.saturating_add(want as u64);
+        }
+        Ok(Some(crc.finalize() == recorded))
     }
 
     /// Reads the lengths that stand before each file in the stream.

@@ -82,6 +82,11 @@ pub(super) fn read(set: &Set, own: usize, limits: &Limits, findings: &mut Findin
         last.payload = Payload::Lost("the volume where this member goes on is missing");
     }
     number_versions(&mut members, set)?;
+    // RAR stores directories behind what is in them.
+    members.sort_by_cached_key(|member| match member.entry.kind {
+        EntryKind::Dir => (false, member.entry.path.clone()),
+        _ => (true, EntryPath::default()),
+    });
     Ok(members)
 }
 
@@ -196,9 +201,6 @@ fn go_on(member: &mut Member, part: (usize, usize), header: Header<'_>) {
         && let Some(bytes) = file.known_unpacked_size()
     {
         member.entry.bytes = bytes;
-        if matches!(member.payload, Payload::Unreadable(UNKNOWN_SIZE)) {
-            member.payload = Payload::Unreadable(UNKNOWN_SIZE);
-        }
     }
 }
 
@@ -298,10 +300,10 @@ fn five(file: &rar50::FileHeader, place: Place) -> (Entry, Payload, Range<usize>
 fn legacy(raw: &[u8]) -> Name {
     match std::str::from_utf8(raw) {
         Ok(text) => Name::from_utf8(text.replace('\\', "/").as_bytes()),
-        Err(_) => {
-            let text = LegacyNameEncoding::Cp437.decode(raw).unwrap_or_default();
-            Name::lossy(text.replace('\\', "/"), raw)
-        }
+        Err(_) => match LegacyNameEncoding::Cp437.decode(raw) {
+            Ok(text) => Name::new(text.replace('\\', "/")),
+            Err(_) => Name::from_utf8(raw),
+        },
     }
 }
 

@@ -236,7 +236,7 @@ impl VolumeName {
         match rest.parse::<u64>() {
             Ok(low) if rest.len() == 2 && letter.is_ascii_alphabetic() => {
                 let base = if letter.is_ascii_uppercase() { b'R' } else { b'r' };
-                let above = u64::try_from(u32::from(letter).checked_sub(u32::from(base))?).ok()?;
+                let above = u64::from(u32::from(letter).checked_sub(u32::from(base))?);
                 let first = if letter.is_ascii_uppercase() { "RAR" } else { "rar" };
                 old(above * 100 + low + 1, first)
             }
