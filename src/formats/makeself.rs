@@ -111,7 +111,7 @@ impl Script {
         }
         let word = |list: &str, number: usize| list.split_whitespace().nth(number).map(str::to_owned);
         let digest = |algorithm, list: &str, number| {
-            let hex = word(list, number).filter(|hex| hex.trim_matches('0') != "")?;
+            let hex = word(list, number).filter(|hex| !hex.trim_matches('0').is_empty())?;
             Value::from_hex(algorithm, &hex).ok().map(Sum::Digest)
         };
         out.sums = (0..out.archives.len())

@@ -132,8 +132,8 @@ mod tests {
 
     fn header(entries: &[[u32; 4]], store: &[u8]) -> Vec<u8> {
         let mut out = b"\x8e\xad\xe8\x01\0\0\0\0".to_vec();
-        out.extend((entries.len() as u32).to_be_bytes());
-        out.extend((store.len() as u32).to_be_bytes());
+        out.extend(u32::try_from(entries.len()).unwrap().to_be_bytes());
+        out.extend(u32::try_from(store.len()).unwrap().to_be_bytes());
         entries.iter().flatten().for_each(|field| out.extend(field.to_be_bytes()));
         out.extend(store);
         out

@@ -123,11 +123,11 @@ mod tests {
     #[test]
     fn sparse_maps_of_both_old_versions() {
         let mut pax = Pax::default();
-        assert!(pax.read(b"25 GNU.sparse.map=0,5,9,1\n"));
+        assert!(pax.read(b"26 GNU.sparse.map=0,5,9,1\n"));
         assert_eq!(pax.map, [Piece { at: Some(0), len: 5 }, Piece { at: Some(9), len: 1 }]);
         let mut pax = Pax::default();
         assert!(pax.read(b"23 GNU.sparse.offset=7\n25 GNU.sparse.numbytes=3\n"));
         assert_eq!(pax.map, [Piece { at: Some(7), len: 3 }]);
-        assert!(!Pax::default().read(b"23 GNU.sparse.map=0,5,9\n"));
+        assert!(!Pax::default().read(b"24 GNU.sparse.map=0,5,9\n"));
     }
 }
