@@ -3,9 +3,11 @@
 //! To add a format: write its file (or folder) with a `pub static FORMAT: Format`, add its `mod` line
 //! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
 
+pub mod burn;
 pub mod cab;
 pub mod directory;
 pub mod iso9660;
+mod joined;
 pub mod not_medium;
 pub mod pe;
 pub mod sfx;
@@ -34,8 +36,15 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] =
-    &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &pe::FORMAT, &sfx::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &burn::FORMAT,
+    &cab::FORMAT,
+    &directory::FORMAT,
+    &iso9660::FORMAT,
+    &pe::FORMAT,
+    &sfx::FORMAT,
+    &udf::FORMAT,
+];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

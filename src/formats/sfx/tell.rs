@@ -1,10 +1,10 @@
 //! What a self-extractor says besides its members: the stub, its version, the program to run, the product.
 
 use super::host::Host;
-use super::promote::{Part, files};
 use super::stubs::Known;
-use crate::container::{Catalogue, Layer, Region};
+use crate::container::{Catalogue, EntryKind, Layer, Region};
 use crate::error::Result;
+use crate::formats::joined::Part;
 use crate::source::{Source, read_up_to};
 use crate::text::utf8_or_latin1;
 
@@ -36,12 +36,13 @@ pub(super) fn all(
             add(name, value.clone());
         }
         if inner.layers().is_empty() {
+            let files = inner.entries().iter().filter(|entry| entry.kind == EntryKind::File).count();
             catalogue.layers.push(Layer {
                 path: String::new(),
                 format: inner.format(),
                 detail: part.title.to_owned(),
                 label: None,
-                entries: Some(files(inner)),
+                entries: Some(files as u64),
                 used: true,
             });
         }
