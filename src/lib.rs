@@ -27,7 +27,9 @@ pub mod source;
 pub mod surroundings;
 pub mod text;
 pub mod time;
+pub mod unpack;
 pub mod verify;
+pub mod volumes;
 pub mod walk;
 
 pub use error::{Error, Result};

@@ -23,6 +23,8 @@ pub struct Limits {
     pub spool_memory: u64,
     /// Bytes one spool may grow to.
     pub spool_bytes: u64,
+    /// Bytes that one decoder may take for its window or model.
+    pub decoder_memory: u64,
     /// How many times its own size a medium may unpack to; see [`Limits::unpacked`].
     pub unpacked_ratio: u64,
     /// The ratio does not matter below so many bytes.
@@ -42,6 +44,7 @@ impl Default for Limits {
             all_extents: 4 << 20,
             spool_memory: 64 << 20,
             spool_bytes: 1 << 40,
+            decoder_memory: 1 << 30,
             unpacked_ratio: 100,
             unpacked_floor: 4 << 30,
         }

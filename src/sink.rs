@@ -103,6 +103,21 @@ pub fn deliver_run(
     run: &mut dyn Read,
     sink: &mut dyn Sink,
 ) -> Result<Vec<EntryId>> {
+    deliver_run_checked(entries, members, run, &|_| None, sink)
+}
+
+/// As [`deliver_run`], for formats that keep the CRC-32 of each member. A member whose checksum differs
+/// fails alone: the run goes on behind it.
+///
+/// # Errors
+/// As [`deliver_run`].
+pub fn deliver_run_checked(
+    entries: &[Entry],
+    members: &[EntryId],
+    run: &mut dyn Read,
+    crc: &dyn Fn(EntryId) -> Option<u32>,
+    sink: &mut dyn Sink,
+) -> Result<Vec<EntryId>> {
     let mut again = Vec::new();
     let mut at = 0u64;
     let mut broken: Option<Error> = None;
@@ -127,10 +142,12 @@ pub fn deliver_run(
         let outcome = match &broken {
             Some(error) => Err(error.again()),
             None => {
-                let mut content = Counted { run: run.take(entry.bytes), bytes: 0 };
+                let mut content = Counted { run: run.take(entry.bytes), bytes: 0, sum: crc(id).map(|_| crc32fast::Hasher::new()) };
                 let outcome = pump(entry, || Ok(Box::new(&mut content)), sink);
                 at = at.saturating_add(content.bytes);
+                let sum = content.sum.map(crc32fast::Hasher::finalize);
                 match outcome {
+                    Ok(()) if sum != crc(id) => Err(Error::damaged("checksum").field("crc-32")),
                     Ok(()) => Ok(()),
                     Err(Stop::Sink(error)) => {
                         sink.end(entry, Err(Error::new(crate::error::Kind::Cancelled)))?;
@@ -161,16 +178,20 @@ fn skip(run: &mut dyn Read, len: u64) -> (u64, Result<()>) {
     (done, Ok(()))
 }
 
-/// Counts what is read.
+/// Counts what is read, and sums it up where there is something to compare it with.
 struct Counted<R> {
     run: R,
     bytes: u64,
+    sum: Option<crc32fast::Hasher>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let n = self.run.read(buf)?;
         self.bytes = self.bytes.saturating_add(n as u64);
+        if let Some(sum) = &mut self.sum {
+            sum.update(buf.get(..n).unwrap_or_default());
+        }
         Ok(n)
     }
 }

@@ -50,6 +50,15 @@ impl Timestamp {
         Some(Self { seconds, nanos: fields.nanos, zone })
     }
 
+    /// 100 ns since 1601-01-01T00:00:00Z, as Windows counts; 0 stands for no time.
+    #[must_use]
+    pub fn from_filetime(ticks: u64) -> Option<Self> {
+        const EPOCH: i64 = 11_644_473_600;
+        let seconds = i64::try_from(ticks / 10_000_000).ok()?.checked_sub(EPOCH)?;
+        let nanos = u32::try_from(ticks % 10_000_000).ok()? * 100;
+        (ticks != 0).then_some(Self { seconds, nanos, zone: Some(0) })
+    }
+
     /// RFC 3339, in the zone it was recorded in, else in UTC.
     #[must_use]
     pub fn rfc3339(self) -> String {

@@ -11,7 +11,9 @@ mod joined;
 pub mod not_medium;
 pub mod pe;
 pub mod sfx;
+pub mod sevenz;
 pub mod udf;
+pub mod zip;
 
 use crate::container::Container;
 use crate::error::{Error, Kind, NotMedium, Result};
@@ -45,6 +47,7 @@ pub static FORMATS: &[&Format] = &[
     &sfx::FORMAT,
     &udf::FORMAT,
 ];
+pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &sevenz::FORMAT, &udf::FORMAT, &zip::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

@@ -3,6 +3,7 @@
 mod counting;
 mod digested;
 mod file;
+mod joined;
 mod pieces;
 mod raw_sectors;
 mod spool;
@@ -10,6 +11,7 @@ mod spool;
 pub use counting::Counting;
 pub use digested::Digested;
 pub use file::FileSource;
+pub use joined::Joined;
 pub use pieces::{Piece, Pieces};
 pub use raw_sectors::{RawLayout, RawSectors};
 pub use spool::spool;
