@@ -142,7 +142,11 @@ pub fn deliver_run_checked(
         let outcome = match &broken {
             Some(error) => Err(error.again()),
             None => {
-                let mut content = Counted { run: run.take(entry.bytes), bytes: 0, sum: crc(id).map(|_| crc32fast::Hasher::new()) };
+                let mut content = Counted {
+                    run: run.take(entry.bytes),
+                    bytes: 0,
+                    sum: crc(id).map(|_| crc32fast::Hasher::new()),
+                };
                 let outcome = pump(entry, || Ok(Box::new(&mut content)), sink);
                 at = at.saturating_add(content.bytes);
                 let sum = content.sum.map(crc32fast::Hasher::finalize);

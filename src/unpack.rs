@@ -82,9 +82,10 @@ pub fn lzma(
 ) -> Result<Content> {
     let window = window(u64::from(dictionary), unpacked, memory)?;
     let size = unpacked.unwrap_or(u64::MAX);
-    let decoder =
-        guarded("lzma", || Ok(lzma_rust2::LzmaReader::new_with_props(packed, size, properties, window, None)))?
-            .map_err(|error| of_decoder("lzma", error))?;
+    let decoder = guarded("lzma", || {
+        Ok(lzma_rust2::LzmaReader::new_with_props(packed, size, properties, window, None))
+    })?
+    .map_err(|error| of_decoder("lzma", error))?;
     Ok(Box::new(Fenced::new("lzma", decoder)))
 }
 

@@ -10,8 +10,8 @@ pub mod iso9660;
 mod joined;
 pub mod not_medium;
 pub mod pe;
-pub mod sfx;
 pub mod sevenz;
+pub mod sfx;
 pub mod udf;
 pub mod zip;
 
@@ -44,10 +44,11 @@ pub static FORMATS: &[&Format] = &[
     &directory::FORMAT,
     &iso9660::FORMAT,
     &pe::FORMAT,
+    &sevenz::FORMAT,
     &sfx::FORMAT,
     &udf::FORMAT,
+    &zip::FORMAT,
 ];
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &sevenz::FORMAT, &udf::FORMAT, &zip::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

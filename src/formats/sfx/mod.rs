@@ -255,7 +255,7 @@ fn unread_member((number, candidate): (usize, &Candidate)) -> Entry {
 
 /// The self-extractor itself, before what lies in it.
 fn layers(catalogue: &mut Catalogue, host: &Host, known: Option<&Known>, used: bool) {
-    let name = known.map_or("unknown stub", |known| known.stub.name);
+    let name = known.map_or("stub without a known name", |known| known.stub.name);
     let version = known.and_then(|known| known.version.as_deref());
     let version = version.map(|version| format!(" {version}")).unwrap_or_default();
     let program = host.pe.as_ref().map_or_else(|| host.kind.to_owned(), pe::Anatomy::detail);
