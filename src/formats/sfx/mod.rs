@@ -76,6 +76,16 @@ struct Candidate {
     limit: u64,
 }
 
+impl Candidate {
+    /// Where its reader may look: a ZIP archive is found from its end, and what follows is no part of it.
+    fn end(&self) -> u64 {
+        match (self.found.title, self.found.end) {
+            ("ZIP", Some(end)) => end.min(self.limit),
+            _ => self.limit,
+        }
+    }
+}
+
 /// All payloads, in the order of the file.
 fn payloads(source: &dyn Source, host: &Host) -> Result<Vec<Candidate>> {
     let mut out: Vec<Candidate> = Vec::new();
@@ -136,8 +146,9 @@ fn within(source: &dyn Source, host: &Host, out: &mut Vec<Candidate>) -> Result<
             .map_or(len, |table| table.start),
     };
     for found in locate::all(source, 64.min(limit)..limit, MOST)? {
-        let long = found.end.is_some_and(|end| end.saturating_sub(found.at) >= len / SHARE);
-        if long {
+        let most = found.end.is_some_and(|end| end.saturating_sub(found.at) >= len / SHARE);
+        let last = found.end.is_some_and(|end| end <= limit && limit - end < 8);
+        if most || last {
             out.push(Candidate { found, limit });
         }
     }
@@ -231,20 +242,21 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
 
 /// Opens an archive by its own reader.
 fn part(source: &SharedSource, candidate: &Candidate, options: &Options) -> Result<Part> {
-    let Candidate { found, limit } = candidate;
+    let found = &candidate.found;
+    let limit = candidate.end();
     if !found.from_file_start {
-        return Part::open(source, found.title, found.at..*limit, options);
+        return Part::open(source, found.title, found.at..limit, options);
     }
     // The writer counted from the program's first byte; no probe takes an archive that begins with a program.
-    let slice: SharedSource = Arc::new(Slice::new(source.clone(), 0..*limit));
+    let slice: SharedSource = Arc::new(Slice::new(source.clone(), 0..limit));
     let container = (by_name("zip")?.open)(slice.clone(), options)?;
-    Ok(Part::of(container, found.title, &slice, 0, found.at..*limit))
+    Ok(Part::of(container, found.title, &slice, 0, found.at..limit))
 }
 
 /// An archive that no reader takes, as a member that is stored.
 fn unread_member((number, candidate): (usize, &Candidate)) -> Entry {
-    let Candidate { found, limit } = candidate;
-    let len = found.end.unwrap_or(*limit).min(*limit).saturating_sub(found.at);
+    let found = &candidate.found;
+    let len = found.end.unwrap_or(candidate.limit).min(candidate.limit).saturating_sub(found.at);
     let path = EntryPath::new(format!("[payload {} {}]", number + 1, found.title.to_lowercase()));
     Entry {
         bytes: len,
