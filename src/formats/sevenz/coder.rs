@@ -55,12 +55,7 @@ pub(super) fn is_encrypted(block: &Block) -> bool {
 }
 
 /// What comes out of a block, from its first byte.
-pub(super) fn open(
-    source: &SharedSource,
-    streams: &Streams,
-    number: usize,
-    limits: &Limits,
-) -> Result<Content> {
+pub(super) fn open(source: &SharedSource, streams: &Streams, number: usize, limits: &Limits) -> Result<Content> {
     let block = streams.blocks.get(number).ok_or_else(|| Error::damaged("no such block"))?;
     if is_encrypted(block) {
         return Err(Error::encrypted("the block needs a password"));
@@ -81,8 +76,7 @@ impl Graph<'_> {
     /// The output of a coder. `depth` coders want it already: more than there are is a circle.
     fn output(&self, number: usize, depth: usize) -> Result<Content> {
         let broken = || Error::damaged("coders bound in a circle").during("7z block");
-        let coder =
-            self.block.coders.get(number).filter(|_| depth < self.block.coders.len()).ok_or_else(broken)?;
+        let coder = self.block.coders.get(number).filter(|_| depth < self.block.coders.len()).ok_or_else(broken)?;
         let size = self.block.sizes.get(number).copied().unwrap_or(0);
         let before: usize = self.block.coders.iter().take(number).map(|coder| coder.inputs).sum();
         let mut inputs = Vec::new();
@@ -99,8 +93,7 @@ impl Graph<'_> {
             return self.output(*output, depth + 1);
         }
         let place = self.block.packed.iter().position(|packed| *packed == input);
-        let stream =
-            place.and_then(|place| self.streams.packed.get(self.block.first_packed.checked_add(place)?));
+        let stream = place.and_then(|place| self.streams.packed.get(self.block.first_packed.checked_add(place)?));
         let (at, len) = *stream.ok_or_else(|| Error::damaged("no such packed stream").during("7z block"))?;
         Ok(unpack::packed(self.source, at, len))
     }

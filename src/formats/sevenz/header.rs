@@ -162,9 +162,7 @@ pub(super) fn read(
         return Err(Error::truncated(signature.end(), source.len()).at("7z header", signature.at));
     }
     if signature.size > limits.directory_bytes {
-        return Err(
-            Error::limit("bytes of a directory", limits.directory_bytes).at("7z header", signature.at)
-        );
+        return Err(Error::limit("bytes of a directory", limits.directory_bytes).at("7z header", signature.at));
     }
     let mut bytes = read_vec(&**source, signature.at, signature.size)?;
     if crc32fast::hash(&bytes) != signature.crc {
@@ -190,8 +188,7 @@ fn unpacked(
     limits: &Limits,
     decode: &impl Fn(&Streams, usize) -> Result<Box<dyn Read + Send>>,
 ) -> Result<Vec<u8>> {
-    let block =
-        streams.blocks.first().ok_or_else(|| Error::damaged("no block").during("packed 7z header"))?;
+    let block = streams.blocks.first().ok_or_else(|| Error::damaged("no block").during("packed 7z header"))?;
     let size = block.bytes();
     if size > limits.directory_bytes {
         return Err(Error::limit("bytes of a directory", limits.directory_bytes).during("packed 7z header"));
@@ -336,8 +333,7 @@ impl Reader<'_> {
             let mut left = block.bytes();
             // The last one has what is left.
             for _ in 1..count {
-                let size =
-                    if sizes_here { from.number()? } else { return Err(from.wrong("no sizes of members")) };
+                let size = if sizes_here { from.number()? } else { return Err(from.wrong("no sizes of members")) };
                 left = left.checked_sub(size).ok_or_else(|| from.wrong("members larger than their block"))?;
                 block.members.push((size, None));
             }
@@ -459,8 +455,7 @@ fn block(from: &mut Bytes<'_>) -> Result<Block> {
         if flags & 0xc0 != 0 || flags & 0x0f > 8 {
             return Err(from.wrong("an unknown kind of coder"));
         }
-        let method =
-            from.take(usize::from(flags & 0x0f))?.iter().fold(0u64, |id, &byte| (id << 8) | u64::from(byte));
+        let method = from.take(usize::from(flags & 0x0f))?.iter().fold(0u64, |id, &byte| (id << 8) | u64::from(byte));
         let mut coder = Coder { method, inputs: 1, properties: Vec::new() };
         if flags & 0x10 != 0 {
             coder.inputs = from.count(0, MOST_CODERS)?;

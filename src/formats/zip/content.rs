@@ -82,9 +82,7 @@ pub(super) fn open(source: &SharedSource, member: &Member, limits: &Limits) -> R
         PPMD => {
             let mut packed = packed();
             let mut parameters = [0; 2];
-            packed
-                .read_exact(&mut parameters)
-                .map_err(|error| Error::from(error).during("ppmd parameters"))?;
+            packed.read_exact(&mut parameters).map_err(|error| Error::from(error).during("ppmd parameters"))?;
             Box::new(packed_as(unpack::ppmd8(packed, u16::from_le_bytes(parameters), memory)?, bytes))
         }
         SHRUNK | IMPLODED => legacy(source, member, start, limits)?,

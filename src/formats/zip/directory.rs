@@ -59,9 +59,7 @@ pub(super) fn is_at_end(source: &dyn Source) -> Result<bool> {
 
 /// Places of the signature, the last first.
 fn candidates(tail: &[u8]) -> impl Iterator<Item = usize> {
-    (0..tail.len().saturating_sub(3))
-        .rev()
-        .filter(|&at| tail.get(at..).is_some_and(|rest| rest.starts_with(END)))
+    (0..tail.len().saturating_sub(3)).rev().filter(|&at| tail.get(at..).is_some_and(|rest| rest.starts_with(END)))
 }
 
 /// Finds the end record whose directory is there; else the last one that can be read.
@@ -72,11 +70,7 @@ pub(super) fn find_end(source: &dyn Source) -> Result<Option<End>> {
         let tail = read_up_to(source, from, reach)?;
         // Each candidate costs reads of the directory's start: hostile tails are full of them.
         for at in candidates(&tail).take(64) {
-            let fields = Fields::new(
-                "end of central directory record",
-                tail.get(at..).unwrap_or_default(),
-                from + at as u64,
-            );
+            let fields = Fields::new("end of central directory record", tail.get(at..).unwrap_or_default(), from + at as u64);
             let Ok(end) = parse(source, &fields) else { continue };
             if start(source, &end).is_some_and(|start| start.seen) {
                 return Ok(Some(end));
@@ -178,9 +172,7 @@ pub(super) fn read(
 ) -> Result<Vec<Member>> {
     let len = end.directory_end.saturating_sub(start.at);
     if len > limits.directory_bytes {
-        return Err(
-            Error::limit("bytes of a directory", limits.directory_bytes).at("central directory", start.at)
-        );
+        return Err(Error::limit("bytes of a directory", limits.directory_bytes).at("central directory", start.at));
     }
     let bytes = read_vec(source, start.at, len).map_err(|error| error.at("central directory", start.at))?;
     let all = Fields::new("central directory header", &bytes, start.at);
@@ -191,8 +183,7 @@ pub(super) fn read(
         if members.len() as u64 >= limits.entries {
             return Err(Error::limit("entries", limits.entries).at("central directory", start.at));
         }
-        let header =
-            Fields::new("central directory header", all.rest(at), start.at.saturating_add(at as u64));
+        let header = Fields::new("central directory header", all.rest(at), start.at.saturating_add(at as u64));
         match Member::central(&header) {
             Ok((member, len)) => {
                 path_bytes = path_bytes.saturating_add(member.path.text().len() as u64);
@@ -211,8 +202,7 @@ pub(super) fn read(
     let found = members.len() as u64;
     if found & end.count_mask != end.entries & end.count_mask {
         let severity = if found < end.entries { Severity::Damaged } else { Severity::Weak };
-        let what =
-            format!("the end record declares {} members, the central directory has {found}", end.entries);
+        let what = format!("the end record declares {} members, the central directory has {found}", end.entries);
         findings.push(Finding::new(severity, what));
     }
     Ok(members)

@@ -132,13 +132,8 @@ impl Member {
     /// Replaces what did not fit into 32 bits by the ZIP64 extra field's values (APPNOTE 4.5.3).
     fn widen(&mut self, extra: &[u8], from: Header) {
         let Some(body) = blocks(extra).find(|(id, _)| *id == 1).map(|(_, body)| body) else { return };
-        let mut values =
-            body.chunks_exact(8).map_while(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?)));
-        for value in [
-            Some(&mut self.bytes),
-            Some(&mut self.packed),
-            (from == Header::Central).then_some(&mut self.local),
-        ] {
+        let mut values = body.chunks_exact(8).map_while(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?)));
+        for value in [Some(&mut self.bytes), Some(&mut self.packed), (from == Header::Central).then_some(&mut self.local)] {
             let Some(value) = value.filter(|value| **value == u64::from(u32::MAX)) else { continue };
             let Some(wide) = values.next() else { return };
             *value = wide;
@@ -156,8 +151,7 @@ impl Member {
         if backslashes {
             text = text.replace('\\', "/");
         }
-        let is_dir =
-            text.ends_with('/') || (dos && attributes & 0x10 != 0 && self.bytes == 0 && self.packed <= 12);
+        let is_dir = text.ends_with('/') || (dos && attributes & 0x10 != 0 && self.bytes == 0 && self.packed <= 12);
         self.kind = match mode & 0xf000 {
             0xa000 if unix => EntryKind::Symlink,
             0x4000 if unix && self.bytes == 0 => EntryKind::Dir,
@@ -213,9 +207,7 @@ fn read_extra(extra: &[u8]) -> Extra {
         };
         match id {
             // NTFS: attribute 1 holds three times (APPNOTE 4.5.5).
-            0x000a if fields.u16_le(4, "tag").ok() == Some(1) => {
-                time(3, fields.u64_le(8, "mtime").ok().and_then(Timestamp::from_filetime))
-            }
+            0x000a if fields.u16_le(4, "tag").ok() == Some(1) => time(3, fields.u64_le(8, "mtime").ok().and_then(Timestamp::from_filetime)),
             // Extended timestamp: bit 0 says that the modification time is there.
             0x5455 if body.first().is_some_and(|flags| flags & 1 == 1) => {
                 time(2, fields.u32_le(1, "mtime").ok().map(unix_time));

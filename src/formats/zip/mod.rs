@@ -14,8 +14,8 @@ mod salvage;
 use super::{Certainty, Evidence, Format, Options, Probe};
 use crate::ahead::decode_ahead;
 use crate::container::{
-    Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Extents, Finding, Findings, Layer, Location,
-    Region, Severity,
+    Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Extents, Finding, Findings, Layer, Location, Region,
+    Severity,
 };
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -52,10 +52,7 @@ const LARGE: u64 = 128 << 10;
 
 fn probe(probe: &Probe<'_>) -> Result<Option<Evidence>> {
     let found = |certainty, why: &str| Ok(Some(Evidence { certainty, why: why.to_owned() }));
-    if probe.has(0, directory::LOCAL)
-        || probe.has(0, b"PK\x07\x08PK\x03\x04")
-        || probe.has(0, b"PK00PK\x03\x04")
-    {
+    if probe.has(0, directory::LOCAL) || probe.has(0, b"PK\x07\x08PK\x03\x04") || probe.has(0, b"PK00PK\x03\x04") {
         return found(Certainty::Sure, "a local file header at byte 0");
     }
     if probe.has(0, b"PK\x05\x06") {
@@ -86,10 +83,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     let mut regions = Vec::new();
     let (mut members, end) = match end {
         Some(end) => (from_directory(&source, &end, &starts, options, &mut findings, &mut regions)?, end),
-        None => (
-            salvage::members(&source, &options.limits, &mut findings)?,
-            End { end: source.len(), ..End::default() },
-        ),
+        None => (salvage::members(&source, &options.limits, &mut findings)?, End { end: source.len(), ..End::default() }),
     };
     let overlapping = overlaps(&members, &mut findings);
     let mut entries = Vec::with_capacity(members.len());
@@ -156,17 +150,12 @@ fn part_of_set(source: SharedSource, options: &Options) -> Result<(SharedSource,
     let name = &options.surroundings.file_name;
     let numbered = name.rsplit_once('.').filter(|(_, extension)| {
         let mut letters = extension.chars();
-        letters.next().is_some_and(|c| c.eq_ignore_ascii_case(&'z'))
-            && extension.len() > 2
-            && letters.all(|c| c.is_ascii_digit())
+        letters.next().is_some_and(|c| c.eq_ignore_ascii_case(&'z')) && extension.len() > 2 && letters.all(|c| c.is_ascii_digit())
     });
     match numbered {
         Some((stem, _)) => {
             let last = format!("{stem}.zip");
-            Err(Error::not_found(
-                format!("the directory of the set, which is in its last part {last}: open that;"),
-                None,
-            ))
+            Err(Error::not_found(format!("the directory of the set, which is in its last part {last}: open that;"), None))
         }
         None => Ok((source, vec![0])),
     }
@@ -185,9 +174,8 @@ fn from_directory(
         let base = base.ok_or_else(|| Error::invalid("disk of the central directory"))?;
         directory::Start { at: base.saturating_add(end.offset), prefix: 0, seen: true }
     } else {
-        directory::start(&**source, end).ok_or_else(|| {
-            Error::damaged("size of the central directory").at("end of central directory record", end.at)
-        })?
+        directory::start(&**source, end)
+            .ok_or_else(|| Error::damaged("size of the central directory").at("end of central directory record", end.at))?
     };
     let mut members = directory::read(&**source, end, start, &options.limits, findings)?;
     if members.is_empty() && end.entries > 0 {
@@ -226,8 +214,7 @@ fn from_directory(
 /// Which members begin within one that began before. The first of them is read, and its checksum decides; a
 /// bomb's other members would unpack the same bytes again and again.
 fn overlaps(members: &[Member], findings: &mut Findings) -> Vec<bool> {
-    let mut order: Vec<(u64, usize)> =
-        members.iter().enumerate().map(|(i, member)| (member.local, i)).collect();
+    let mut order: Vec<(u64, usize)> = members.iter().enumerate().map(|(i, member)| (member.local, i)).collect();
     order.sort_unstable();
     let mut overlapping = vec![false; members.len()];
     let mut reached = 0u64;
@@ -297,8 +284,7 @@ impl Zip {
 
     fn detail(&self, kind: Option<&'static str>, end: &End) -> String {
         let mut methods: Vec<(u16, usize)> = Vec::new();
-        for member in self.members.iter().filter(|member| member.kind == EntryKind::File && member.bytes > 0)
-        {
+        for member in self.members.iter().filter(|member| member.kind == EntryKind::File && member.bytes > 0) {
             if methods.len() >= 16 {
                 break;
             }
@@ -400,10 +386,7 @@ impl Container for Zip {
             && member.packed == member.bytes
         {
             let start = content::data_start(self.source(), member)?;
-            return Ok(Arc::new(Slice::new(
-                self.source().clone(),
-                start..start.saturating_add(member.bytes),
-            )));
+            return Ok(Arc::new(Slice::new(self.source().clone(), start..start.saturating_add(member.bytes))));
         }
         spool(&mut *self.open(id)?, limits)
     }

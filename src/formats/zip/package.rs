@@ -42,8 +42,7 @@ pub(super) fn name(zip: &Zip) -> Package {
     let mut roots: Vec<&str> = Vec::new();
     for (i, entry) in files {
         let path = entry.path.text();
-        let interesting =
-            !path.contains('/') || path.starts_with("META-INF/") || path.starts_with("AppxMetadata/");
+        let interesting = !path.contains('/') || path.starts_with("META-INF/") || path.starts_with("AppxMetadata/");
         if interesting && by_name.len() < 100_000 {
             by_name.entry(path).or_insert(EntryId(i));
         }
@@ -64,9 +63,7 @@ pub(super) fn name(zip: &Zip) -> Package {
     if let Some(id) = find("AppxMetadata/AppxBundleManifest.xml") {
         return text(zip, id).map_or_else(|| Package::of("MSIX bundle"), |text| bundle(&text));
     }
-    if let Some(id) =
-        find("AppxManifest.xml").filter(|_| has("[Content_Types].xml") || has("AppxBlockMap.xml"))
-    {
+    if let Some(id) = find("AppxManifest.xml").filter(|_| has("[Content_Types].xml") || has("AppxBlockMap.xml")) {
         return text(zip, id).map_or_else(|| Package::of("MSIX package"), |text| msix(&text));
     }
     if let Some(id) = find("extension.vsixmanifest") {
@@ -99,10 +96,7 @@ pub(super) fn name(zip: &Zip) -> Package {
     if let Some(id) = find("META-INF/MANIFEST.MF") {
         return jar(&text(zip, id).unwrap_or_default());
     }
-    if has("META-INF/mozilla.rsa")
-        || has("install.rdf")
-        || (has("manifest.json") && has("META-INF/manifest.mf"))
-    {
+    if has("META-INF/mozilla.rsa") || has("install.rdf") || (has("manifest.json") && has("META-INF/manifest.mf")) {
         return Package::of("Firefox extension");
     }
     if has("mimetype") {
@@ -220,12 +214,8 @@ fn nuget(text: &str) -> Package {
 fn jar(text: &str) -> Package {
     let mut package = Package::of("Java archive");
     package.fact("product", header(text, "Implementation-Title").or_else(|| header(text, "Bundle-Name")));
-    package
-        .fact("version", header(text, "Implementation-Version").or_else(|| header(text, "Bundle-Version")));
-    package.fact(
-        "manufacturer",
-        header(text, "Implementation-Vendor").or_else(|| header(text, "Bundle-Vendor")),
-    );
+    package.fact("version", header(text, "Implementation-Version").or_else(|| header(text, "Bundle-Version")));
+    package.fact("manufacturer", header(text, "Implementation-Vendor").or_else(|| header(text, "Bundle-Vendor")));
     package
 }
 

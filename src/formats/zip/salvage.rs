@@ -15,11 +15,7 @@ const HEADER: usize = 30 + 2 * 65_535;
 const WINDOW: usize = 1 << 20;
 
 /// The members whose local headers are there.
-pub(super) fn members(
-    source: &SharedSource,
-    limits: &Limits,
-    findings: &mut Findings,
-) -> Result<Vec<Member>> {
+pub(super) fn members(source: &SharedSource, limits: &Limits, findings: &mut Findings) -> Result<Vec<Member>> {
     let mut members = Vec::new();
     let mut path_bytes = 0u64;
     let mut at = match read_up_to(&**source, 0, 8)?.as_slice() {
@@ -35,9 +31,7 @@ pub(super) fn members(
         if members.len() as u64 >= limits.entries {
             return Err(Error::limit("entries", limits.entries));
         }
-        let Ok((mut member, len)) = Member::local(&Fields::new("local file header", &bytes, at)) else {
-            break;
-        };
+        let Ok((mut member, len)) = Member::local(&Fields::new("local file header", &bytes, at)) else { break };
         let start = at.saturating_add(len as u64);
         if member.path.text().ends_with('/') {
             member.kind = EntryKind::Dir;
@@ -74,9 +68,7 @@ fn descriptor(source: &SharedSource, start: u64, member: &mut Member) -> Result<
     let mut at = start;
     while at < source.len() {
         let bytes = read_up_to(&**source, at, WINDOW)?;
-        for (i, window) in
-            bytes.windows(24).enumerate().filter(|(_, window)| window.starts_with(b"PK\x07\x08"))
-        {
+        for (i, window) in bytes.windows(24).enumerate().filter(|(_, window)| window.starts_with(b"PK\x07\x08")) {
             let packed = at.saturating_add(i as u64).saturating_sub(start);
             let fields = Fields::new("data descriptor", window, at.saturating_add(i as u64));
             let narrow = u64::from(fields.u32_le(8, "compressed size")?) == packed;
