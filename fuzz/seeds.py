@@ -59,7 +59,7 @@ def put(folder, name, data):
 
 def images(testdata, folder):
     for form in sorted(os.listdir(testdata)):
-        for case in sorted(os.listdir(os.path.join(testdata, form))) if form in ("iso9660", "udf", "raw", "not_medium", "cab") else ():
+        for case in sorted(os.listdir(os.path.join(testdata, form))) if form in ("iso9660", "udf", "raw", "not_medium", "cab", "pe", "sfx", "burn") else ():
             at = os.path.join(testdata, form, case)
             for name in os.listdir(at):
                 if not name.startswith("input."):
