@@ -76,7 +76,7 @@ pub(super) fn all(source: &dyn Source, window: Range<u64>, most: usize) -> Resul
     if let Some(last) = last {
         // Where it lies within another archive it is that one's member.
         let within = |found: &Found| last.at < found.end.unwrap_or(window.end);
-        if !out.iter().any(|found| within(found)) && out.len() < most {
+        if !out.iter().any(within) && out.len() < most {
             out.push(last);
         }
     }

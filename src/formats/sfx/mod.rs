@@ -213,7 +213,12 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     let mut known = tell::all(&*source, &host, known.as_ref(), &parts, &mut catalogue)?;
     if !parts.is_empty() || host.pe.is_none() {
         let name = |what: String, range: Range<u64>| Region { what, range };
-        known.push(name(format!("stub ({})", host.kind), 0..host.end.min(source.len())));
+        // A script has no header that says where it ends.
+        let end = match (host.kind, candidates.first()) {
+            ("script", Some(first)) => first.found.at,
+            _ => host.end,
+        };
+        known.push(name(format!("stub ({})", host.kind), 0..end.min(source.len())));
         let table = host.pe.as_ref().and_then(|image| image.parts.certificates.clone());
         known.extend(table.map(|range| name("Authenticode certificates".to_owned(), range)));
         for entry in &catalogue.entries {

@@ -66,8 +66,6 @@ pub(super) fn all(
     if let Some(image) = &host.pe {
         let about_itself = known.is_some_and(|known| known.speaks_of_itself) && !parts.is_empty();
         for (name, value) in image.named() {
-            let of_payload =
-                !matches!(name, "manifest_processor") && !(parts.is_empty() && name == "platform");
             let of_stub = matches!(
                 name,
                 "product"
@@ -78,13 +76,17 @@ pub(super) fn all(
                     | "comment"
                     | "languages"
             );
-            if of_payload && !(about_itself && of_stub) {
+            if name != "manifest_processor" && !(about_itself && of_stub) {
                 add(name, value);
             }
         }
         if !parts.is_empty() {
             add("stub_platform", image.facts.head.machine.platform().name().to_owned());
         }
+    }
+    let fact = |name: &str| named.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    if let (None, Some(title)) = (fact("product"), fact("title")) {
+        named.push(("product", title));
     }
     // What `pe` said stands already where its members are shown.
     for (name, value) in named {
