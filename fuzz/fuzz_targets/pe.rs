@@ -1,14 +1,13 @@
-//! Reads the input as a program: its head, its version resource, everything.
+//! Reads the input as a program: its head, its version resource, all of it, and as a container.
 #![no_main]
 
 use discless::formats::pe;
 use discless::source::SharedSource;
-use discless_fuzz as _;
+use discless_fuzz::{exercise, image, options};
 use libfuzzer_sys::fuzz_target;
-use std::sync::Arc;
 
 fuzz_target!(|data: &[u8]| {
-    let source: SharedSource = Arc::new(data.to_vec());
+    let source: SharedSource = image(data);
     let head = pe::head(&source).expect("bytes in memory can be read");
     let facts = pe::facts(&source).expect("bytes in memory can be read");
     let versions = pe::versions(&source).expect("bytes in memory can be read");
@@ -18,5 +17,8 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Some(versions) = versions {
         let _ = versions.text("ProductName");
+    }
+    if let Ok(container) = (pe::FORMAT.open)(source, &options()) {
+        exercise(&*container);
     }
 });

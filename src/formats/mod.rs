@@ -4,6 +4,7 @@
 //! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
 
 pub mod appimage;
+pub mod burn;
 pub mod cab;
 pub mod cpio;
 pub mod deb;
@@ -13,6 +14,7 @@ mod inside;
 pub mod installshield;
 pub mod iso9660;
 pub(crate) mod joined;
+mod joined;
 mod listing;
 pub mod makeself;
 pub mod msi;
@@ -55,6 +57,7 @@ pub struct Format {
 /// Every format, in no particular order: evidence decides.
 pub static FORMATS: &[&Format] = &[
     &appimage::FORMAT,
+    &burn::FORMAT,
     &cab::FORMAT,
     &cpio::FORMAT,
     &deb::FORMAT,

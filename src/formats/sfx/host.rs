@@ -28,7 +28,7 @@ pub(super) fn look(source: &dyn Source, head: &[u8]) -> Result<Option<Host>> {
     let len = source.len();
     let plain = |kind, end: u64| {
         let end = end.min(len);
-        Some(Host { kind, end, pe: None, windows: vec![end..len] })
+        Some(Host { kind, end, pe: None, windows: std::iter::once(end..len).collect() })
     };
     Ok(match head {
         [b'M', b'Z', ..] => match pe::anatomy(source)? {
@@ -40,7 +40,7 @@ pub(super) fn look(source: &dyn Source, head: &[u8]) -> Result<Option<Host>> {
             None => plain("DOS program", dos_end(head)),
         },
         [0x7f, b'E', b'L', b'F', ..] => plain("ELF program", elf_end(source, head)?),
-        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] => plain("Mach-O program", 32),
+        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] => plain("Mach-O program", mach_end(head)),
         [b'#', b'!', ..] => plain("script", 2),
         _ => None,
     })
@@ -50,7 +50,7 @@ pub(super) fn look(source: &dyn Source, head: &[u8]) -> Result<Option<Host>> {
 fn windows(end: u64, certificates: Option<&Range<u64>>, len: u64) -> Vec<Range<u64>> {
     let all = match certificates.filter(|table| table.end > end) {
         Some(table) => vec![end..table.start.max(end), table.end.max(end)..len],
-        None => vec![end..len],
+        None => std::iter::once(end..len).collect(),
     };
     all.into_iter().filter(|range| !range.is_empty()).collect()
 }
@@ -103,6 +103,37 @@ fn elf_end(source: &dyn Source, head: &[u8]) -> Result<u64> {
         }
     }
     Ok(end)
+}
+
+/// Behind the last segment (`LC_SEGMENT`, `LC_SEGMENT_64`) of a little-endian Mach-O file.
+fn mach_end(head: &[u8]) -> u64 {
+    let fields = Fields::new("mach_header", head, 0);
+    let wide = head.first() == Some(&0xcf);
+    let mut at = if wide { 32 } else { 28 };
+    let mut end = at as u64;
+    for _ in 0..fields.u32_le(16, "ncmds").unwrap_or_default().min(MOST.into()) {
+        let (Ok(kind), Ok(size)) = (fields.u32_le(at, "cmd"), fields.u32_le(at + 4, "cmdsize")) else {
+            break;
+        };
+        let place = match kind {
+            0x19 => fields.u64_le(at + 40, "fileoff").ok().zip(fields.u64_le(at + 48, "filesize").ok()),
+            1 => {
+                let place =
+                    fields.u32_le(at + 32, "fileoff").ok().zip(fields.u32_le(at + 36, "filesize").ok());
+                place.map(|(from, bytes)| (u64::from(from), u64::from(bytes)))
+            }
+            _ => None,
+        };
+        if let Some((from, bytes)) = place {
+            end = end.max(from.saturating_add(bytes));
+        }
+        let Some(next) = at.checked_add(usize::try_from(size).unwrap_or(usize::MAX)).filter(|_| size >= 8)
+        else {
+            break;
+        };
+        at = next.min(head.len());
+    }
+    end
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub(super) fn all(source: &dyn Source, window: Range<u64>, most: usize) -> Resul
     if let Some(last) = last {
         // Where it lies within another archive it is that one's member.
         let within = |found: &Found| last.at < found.end.unwrap_or(window.end);
-        if !out.iter().any(|found| within(found)) && out.len() < most {
+        if !out.iter().any(within) && out.len() < most {
             out.push(last);
         }
     }
@@ -173,7 +173,7 @@ fn rar5_header_is_whole(bytes: &[u8]) -> bool {
 /// The ZIP archive whose end record lies at the end of `window`.
 pub(super) fn zip_at_end(source: &dyn Source, window: &Range<u64>) -> Result<Option<Found>> {
     let from = window.end.saturating_sub(END_RECORD).max(window.start);
-    let buf = read_up_to(source, from, usize::try_from(window.end - from).unwrap_or_default())?;
+    let buf = read_up_to(source, from, usize::try_from(window.end.saturating_sub(from)).unwrap_or_default())?;
     let places: Vec<usize> =
         buf.windows(4).enumerate().filter(|(_, four)| four == b"PK\x05\x06").map(|(i, _)| i).collect();
     for at in places.into_iter().rev().take(64) {

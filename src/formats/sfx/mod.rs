@@ -4,28 +4,29 @@
 //! 1. [`host`]: which program it is and where it ends by its own account.
 //! 2. [`locate`]: archives in resources, in sections, and behind the program, by their structure.
 //! 3. [`stubs`]: which stub it is, by a table of signs.
-//! 4. [`promote`]: the archives opened by their own readers, their places put into the whole file.
+//! 4. [`joined`](super::joined): the archives opened by their own readers, their places put into the whole file.
 //! 5. [`account`]: every byte of the file belongs to something that is named, or is said to belong to nothing.
 //!
 //! Formats that know their own programs (NSIS, Inno Setup, InstallShield, Burn) come before this one.
 //!
 //! References: those of the archives; [`locate`] and [`host`] have them.
 
-mod account;
 mod host;
 mod locate;
-mod promote;
 mod stubs;
 mod tell;
 
-use super::{Certainty, Evidence, Format, Options, Probe, pe};
-use crate::container::{Catalogue, Container, Finding, Layer, Severity};
+use super::joined::{Joined, Part, account};
+use super::{Certainty, Evidence, Format, Options, Probe, by_name, pe};
+use crate::container::{
+    Catalogue, Container, Entry, EntryKind, EntryPath, Extents, Finding, Layer, Location, Region, Severity,
+};
 use crate::error::{Error, Kind, Result};
-use crate::source::{SharedSource, Source, read_up_to};
+use crate::source::{Piece, SharedSource, Slice, Source, read_up_to};
 use host::Host;
 use locate::Found;
-use promote::{Part, Promoted};
 use std::ops::Range;
+use std::sync::Arc;
 use stubs::{Known, Payload};
 
 /// Self-extractors.
@@ -73,6 +74,16 @@ struct Candidate {
     found: Found,
     /// Where it ends at the latest.
     limit: u64,
+}
+
+impl Candidate {
+    /// Where its reader may look: a ZIP archive is found from its end, and what follows is no part of it.
+    fn end(&self) -> u64 {
+        match (self.found.title, self.found.end) {
+            ("ZIP", Some(end)) => end.min(self.limit),
+            _ => self.limit,
+        }
+    }
 }
 
 /// All payloads, in the order of the file.
@@ -135,8 +146,9 @@ fn within(source: &dyn Source, host: &Host, out: &mut Vec<Candidate>) -> Result<
             .map_or(len, |table| table.start),
     };
     for found in locate::all(source, 64.min(limit)..limit, MOST)? {
-        let long = found.end.is_some_and(|end| end.saturating_sub(found.at) >= len / SHARE);
-        if long {
+        let most = found.end.is_some_and(|end| end.saturating_sub(found.at) >= len / SHARE);
+        let last = found.end.is_some_and(|end| end <= limit && limit - end < 8);
+        if most || last {
             out.push(Candidate { found, limit });
         }
     }
@@ -157,13 +169,18 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         if parts.iter().any(|part| part.range.contains(&at)) {
             continue;
         }
-        match promote::open(&source, &candidate.found, candidate.limit, options) {
+        match part(&source, candidate, options) {
             Ok(part) => parts.push(part),
             Err(error) => match error.kind() {
                 Kind::Limit { .. } | Kind::Encrypted(_) | Kind::Io(_) => return Err(error),
                 Kind::NotMedium(_) | Kind::Unsupported(_) | Kind::NotFound { .. } => {
-                    let what =
-                        format!("the {} archive at {at:#x} is not shown: {error}", candidate.found.title);
+                    let title = candidate.found.title;
+                    let what = match error.kind() {
+                        Kind::Unsupported(_) => {
+                            format!("the {title} archive at {at:#x} is not shown: {error}")
+                        }
+                        _ => format!("the {title} archive at {at:#x} is not shown: no reader takes it"),
+                    };
                     findings.push(Finding::new(Severity::Weak, what));
                     unread.push(candidate);
                 }
@@ -181,7 +198,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         _ => Catalogue::new(source.clone()),
     };
     if parts.is_empty() && host.pe.is_none() {
-        promote::unread(&mut catalogue, unread.iter().map(|candidate| (&candidate.found, candidate.limit)));
+        catalogue.entries.extend(unread.into_iter().enumerate().map(unread_member));
     }
     if let Some(known) = known.as_ref().filter(|known| parts.is_empty() && known.stub.payload == Payload::Own)
     {
@@ -193,16 +210,69 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     }
     catalogue.findings.append(&mut findings);
     layers(&mut catalogue, &host, known.as_ref(), parts.is_empty());
-    let spans = tell::all(&*source, &host, known.as_ref(), &parts, &mut catalogue)?;
+    let mut known = tell::all(&*source, &host, known.as_ref(), &parts, &mut catalogue)?;
     if !parts.is_empty() || host.pe.is_none() {
-        account::all(&mut catalogue, &host, spans, &parts)?;
+        let name = |what: String, range: Range<u64>| Region { what, range };
+        // A script has no header that says where it ends.
+        let end = match (host.kind, candidates.first()) {
+            ("script", Some(first)) => first.found.at,
+            _ => host.end,
+        };
+        known.push(name(format!("stub ({})", host.kind), 0..end.min(source.len())));
+        let table = host.pe.as_ref().and_then(|image| image.parts.certificates.clone());
+        known.extend(table.map(|range| name("Authenticode certificates".to_owned(), range)));
+        for entry in &catalogue.entries {
+            let from = entry.location.order().0;
+            known.push(name(entry.path.text().to_owned(), from..from.saturating_add(entry.bytes)));
+        }
+        let claimed = host.pe.as_ref().map_or(0, |image| image.parts.claimed_end);
+        account::all(&mut catalogue, known, &parts, claimed)?;
     }
-    Ok(Box::new(Promoted::new(catalogue, parts, options)?))
+    let total: usize = parts.iter().map(|part| part.container().entries().len()).sum();
+    if total as u64 > options.limits.entries {
+        return Err(Error::limit("entries", options.limits.entries));
+    }
+    let several = parts.len() > 1;
+    let mut joined = Joined::new(FORMAT.name, catalogue, parts);
+    for number in 0..joined.parts().len() {
+        let format = joined.parts().get(number).map(|part| part.container().format()).unwrap_or_default();
+        let folder = several.then(|| EntryPath::new(format!("[payload {} {format}]", number + 1)));
+        if let Some(folder) = &folder {
+            joined.add_directory(folder.clone());
+        }
+        joined.add_all(number, folder.as_ref());
+    }
+    Ok(Box::new(joined))
+}
+
+/// Opens an archive by its own reader.
+fn part(source: &SharedSource, candidate: &Candidate, options: &Options) -> Result<Part> {
+    let found = &candidate.found;
+    let limit = candidate.end();
+    if !found.from_file_start {
+        return Part::open(source, found.title, found.at..limit, options);
+    }
+    // The writer counted from the program's first byte; no probe takes an archive that begins with a program.
+    let slice: SharedSource = Arc::new(Slice::new(source.clone(), 0..limit));
+    let container = (by_name("zip")?.open)(slice.clone(), options)?;
+    Ok(Part::of(container, found.title, &slice, 0, found.at..limit))
+}
+
+/// An archive that no reader takes, as a member that is stored.
+fn unread_member((number, candidate): (usize, &Candidate)) -> Entry {
+    let found = &candidate.found;
+    let len = found.end.unwrap_or(candidate.limit).min(candidate.limit).saturating_sub(found.at);
+    let path = EntryPath::new(format!("[payload {} {}]", number + 1, found.title.to_lowercase()));
+    Entry {
+        bytes: len,
+        location: Location::Stored(Extents::One(Piece { at: Some(found.at), len })),
+        ..Entry::new(path, EntryKind::File)
+    }
 }
 
 /// The self-extractor itself, before what lies in it.
 fn layers(catalogue: &mut Catalogue, host: &Host, known: Option<&Known>, used: bool) {
-    let name = known.map_or("unknown stub", |known| known.stub.name);
+    let name = known.map_or("stub without a known name", |known| known.stub.name);
     let version = known.and_then(|known| known.version.as_deref());
     let version = version.map(|version| format!(" {version}")).unwrap_or_default();
     let program = host.pe.as_ref().map_or_else(|| host.kind.to_owned(), pe::Anatomy::detail);

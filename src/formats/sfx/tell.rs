@@ -1,10 +1,10 @@
 //! What a self-extractor says besides its members: the stub, its version, the program to run, the product.
 
 use super::host::Host;
-use super::promote::{Part, files};
 use super::stubs::Known;
-use crate::container::{Catalogue, Layer, Region};
+use crate::container::{Catalogue, EntryKind, Layer, Region};
 use crate::error::Result;
+use crate::formats::joined::Part;
 use crate::source::{Source, read_up_to};
 use crate::text::utf8_or_latin1;
 
@@ -36,12 +36,13 @@ pub(super) fn all(
             add(name, value.clone());
         }
         if inner.layers().is_empty() {
+            let files = inner.entries().iter().filter(|entry| entry.kind == EntryKind::File).count();
             catalogue.layers.push(Layer {
                 path: String::new(),
                 format: inner.format(),
                 detail: part.title.to_owned(),
                 label: None,
-                entries: Some(files(inner)),
+                entries: Some(files as u64),
                 used: true,
             });
         }
@@ -65,8 +66,6 @@ pub(super) fn all(
     if let Some(image) = &host.pe {
         let about_itself = known.is_some_and(|known| known.speaks_of_itself) && !parts.is_empty();
         for (name, value) in image.named() {
-            let of_payload =
-                !matches!(name, "manifest_processor") && !(parts.is_empty() && name == "platform");
             let of_stub = matches!(
                 name,
                 "product"
@@ -77,13 +76,17 @@ pub(super) fn all(
                     | "comment"
                     | "languages"
             );
-            if of_payload && !(about_itself && of_stub) {
+            if name != "manifest_processor" && !(about_itself && of_stub) {
                 add(name, value);
             }
         }
         if !parts.is_empty() {
             add("stub_platform", image.facts.head.machine.platform().name().to_owned());
         }
+    }
+    let fact = |name: &str| named.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    if let (None, Some(title)) = (fact("product"), fact("title")) {
+        named.push(("product", title));
     }
     // What `pe` said stands already where its members are shown.
     for (name, value) in named {

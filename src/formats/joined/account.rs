@@ -1,8 +1,7 @@
 //! Accounts for every byte of the file: the program, what follows it, the archives, the certificates, and
 //! what none of them names.
 
-use super::host::Host;
-use super::promote::Part;
+use super::Part;
 use crate::container::{Catalogue, Finding, Region, Severity};
 use crate::error::Result;
 use crate::source::{Source, read_up_to};
@@ -13,15 +12,18 @@ const MOST: usize = 16;
 /// Bytes of a gap that are looked at.
 const SAMPLE: usize = 64 << 10;
 
-/// Adds regions for all that is known, padding, and findings about what is not. Sets where it all ends.
-pub(super) fn all(catalogue: &mut Catalogue, host: &Host, spans: Vec<Region>, parts: &[Part]) -> Result<()> {
+/// Adds regions for `known` and for the parts, padding, and findings about what is neither. Sets where it
+/// all ends: at `claimed` at least.
+///
+/// # Errors
+/// What the operating system said.
+pub(in crate::formats) fn all(
+    catalogue: &mut Catalogue,
+    mut known: Vec<Region>,
+    parts: &[Part],
+    claimed: u64,
+) -> Result<()> {
     let len = catalogue.source.len();
-    let mut known = spans;
-    known.push(Region { what: format!("stub ({})", host.kind), range: 0..host.end.min(len) });
-    let certificates = host.pe.as_ref().and_then(|image| image.parts.certificates.clone());
-    if let Some(range) = certificates.clone() {
-        known.push(Region { what: "Authenticode certificates".to_owned(), range });
-    }
     for part in parts {
         known.extend(part.regions());
         known.push(Region { what: format!("{} archive", part.title), range: part.range.clone() });
@@ -33,14 +35,7 @@ pub(super) fn all(catalogue: &mut Catalogue, host: &Host, spans: Vec<Region>, pa
             catalogue.findings.push(Finding::new(Severity::Damaged, what));
         }
     }
-    for entry in &catalogue.entries {
-        let from = entry.location.order().0;
-        known.push(Region {
-            what: entry.path.text().to_owned(),
-            range: from..from.saturating_add(entry.bytes),
-        });
-    }
-    let claimed = host.pe.as_ref().map_or(0, |image| image.parts.claimed_end);
+    known.retain(|region| !region.range.is_empty());
     catalogue.end = known.iter().map(|region| region.range.end).max().unwrap_or(0).max(claimed);
     let mut ranges: Vec<Range<u64>> = known.iter().map(|region| region.range.clone()).collect();
     ranges.sort_by_key(|range| (range.start, range.end));
