@@ -26,7 +26,7 @@
 
 mod manifest;
 
-use super::joined::{Joined, Part, account};
+use super::promoted::{Part, Promoted, account};
 use super::{Certainty, Evidence, Format, Options, Probe, pe};
 use crate::container::{Catalogue, Container, Entry, EntryId, EntryPath, Finding, Layer, Region, Severity};
 use crate::error::{Error, Kind, Result};
@@ -361,21 +361,21 @@ fn name_members(
     let has_digests = chosen.iter().any(|(.., expected)| expected.is_some());
     let inner: Option<&'static str> =
         chosen.iter().find_map(|(.., expected)| Some(expected.as_ref()?.algorithm.name()));
-    let mut joined = Joined::new(FORMAT.name, catalogue, parts);
+    let mut promoted = Promoted::new(FORMAT.name, catalogue, parts);
     let mut known: HashSet<String> = HashSet::new();
     for (part, id, path, expected) in chosen {
         for (slash, _) in path.match_indices('/').take(options.limits.directory_depth as usize) {
             let parent = path.get(..slash).unwrap_or_default();
             if known.insert(parent.to_owned()) {
-                joined.add_directory(EntryPath::new(parent));
+                promoted.add_directory(EntryPath::new(parent));
             }
         }
-        joined.add(part, id, EntryPath::new(path), expected);
+        promoted.add(part, id, EntryPath::new(path), expected);
     }
     if let Some(name) = inner.filter(|_| has_digests) {
-        joined.checked_by(name);
+        promoted.checked_by(name);
     }
-    Ok(Box::new(joined))
+    Ok(Box::new(promoted))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::container::{Finding, Findings, Severity};
 use crate::error::{Error, Result};
-use crate::formats::joined::Joined;
+use crate::source::Joined;
 use crate::source::{SharedSource, Slice, SourceReader, read_vec};
 use crate::surroundings::Surroundings;
 use bzip2::read::BzDecoder;

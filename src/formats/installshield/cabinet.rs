@@ -9,8 +9,8 @@ use crate::container::{
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::formats::Options;
-use crate::formats::joined::Joined;
 use crate::limits::Limits;
+use crate::source::Joined;
 use crate::source::{Piece, SharedSource, Slice, SourceReader, read_up_to, read_vec};
 use crate::text;
 use flate2::read::DeflateDecoder;

@@ -4,7 +4,7 @@
 //! 1. [`host`]: which program it is and where it ends by its own account.
 //! 2. [`locate`]: archives in resources, in sections, and behind the program, by their structure.
 //! 3. [`stubs`]: which stub it is, by a table of signs.
-//! 4. [`joined`](super::joined): the archives opened by their own readers, their places put into the whole file.
+//! 4. [`promoted`](super::promoted): the archives opened by their own readers, their places put into the whole file.
 //! 5. [`account`]: every byte of the file belongs to something that is named, or is said to belong to nothing.
 //!
 //! Formats that know their own programs (NSIS, Inno Setup, InstallShield, Burn) come before this one.
@@ -16,7 +16,7 @@ mod locate;
 mod stubs;
 mod tell;
 
-use super::joined::{Joined, Part, account};
+use super::promoted::{Part, Promoted, account};
 use super::{Certainty, Evidence, Format, Options, Probe, by_name, pe};
 use crate::container::{
     Catalogue, Container, Entry, EntryKind, EntryPath, Extents, Finding, Layer, Location, Region, Severity,
@@ -233,16 +233,16 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         return Err(Error::limit("entries", options.limits.entries));
     }
     let several = parts.len() > 1;
-    let mut joined = Joined::new(FORMAT.name, catalogue, parts);
-    for number in 0..joined.parts().len() {
-        let format = joined.parts().get(number).map(|part| part.container().format()).unwrap_or_default();
+    let mut promoted = Promoted::new(FORMAT.name, catalogue, parts);
+    for number in 0..promoted.parts().len() {
+        let format = promoted.parts().get(number).map(|part| part.container().format()).unwrap_or_default();
         let folder = several.then(|| EntryPath::new(format!("[payload {} {format}]", number + 1)));
         if let Some(folder) = &folder {
-            joined.add_directory(folder.clone());
+            promoted.add_directory(folder.clone());
         }
-        joined.add_all(number, folder.as_ref());
+        promoted.add_all(number, folder.as_ref());
     }
-    Ok(Box::new(joined))
+    Ok(Box::new(promoted))
 }
 
 /// Opens an archive by its own reader.

@@ -4,7 +4,7 @@ use super::host::Host;
 use super::stubs::Known;
 use crate::container::{Catalogue, EntryKind, Layer, Region};
 use crate::error::Result;
-use crate::formats::joined::Part;
+use crate::formats::promoted::Part;
 use crate::source::{Source, read_up_to};
 use crate::text::utf8_or_latin1;
 

@@ -116,7 +116,7 @@ struct Origin {
 }
 
 /// Several containers as one.
-pub(super) struct Joined {
+pub(super) struct Promoted {
     format: &'static str,
     catalogue: Catalogue,
     parts: Vec<Part>,
@@ -125,7 +125,7 @@ pub(super) struct Joined {
     checksum: Option<&'static str>,
 }
 
-impl Joined {
+impl Promoted {
     /// The parts with the entries that `catalogue` has already, which lie in the file itself.
     pub(super) fn new(format: &'static str, catalogue: Catalogue, parts: Vec<Part>) -> Self {
         let origins = vec![None; catalogue.entries.len()];
@@ -242,7 +242,7 @@ fn is(hasher: Hasher, expected: &Value) -> bool {
 /// Gives a part's entries on under the numbers and names that they have in the whole, and compares digests.
 struct Renumbered<'a> {
     sink: &'a mut dyn Sink,
-    joined: &'a Joined,
+    promoted: &'a Promoted,
     /// By the number in the part: the number in the whole.
     own: &'a [(EntryId, EntryId)],
     now: EntryId,
@@ -254,9 +254,9 @@ impl Sink for Renumbered<'_> {
         let at = self.own.binary_search_by_key(&id, |(inner, _)| *inner);
         let own = at.ok().and_then(|at| self.own.get(at));
         self.now = own.map_or(id, |(_, own)| *own);
-        let joined = self.joined;
-        let want = self.sink.begin(self.now, joined.entry(self.now)?)?;
-        let expected = joined.origin(self.now).and_then(|(_, origin)| origin.expected.as_ref());
+        let promoted = self.promoted;
+        let want = self.sink.begin(self.now, promoted.entry(self.now)?)?;
+        let expected = promoted.origin(self.now).and_then(|(_, origin)| origin.expected.as_ref());
         self.hasher = expected.map(|value| Hasher::new(&[value.algorithm]));
         // What is compared must be read.
         Ok(if want == Want::Place && expected.is_some() { Want::Bytes } else { want })
@@ -271,13 +271,13 @@ impl Sink for Renumbered<'_> {
 
     fn stored(&mut self, _: &Entry, source: &SharedSource, extents: &Extents) -> Result<()> {
         // The extents are those of `source`, which is the part's own.
-        let joined = self.joined;
-        self.sink.stored(joined.entry(self.now)?, source, extents)
+        let promoted = self.promoted;
+        self.sink.stored(promoted.entry(self.now)?, source, extents)
     }
 
     fn end(&mut self, _: &Entry, outcome: Result<()>) -> Result<()> {
-        let joined = self.joined;
-        let expected = joined.origin(self.now).and_then(|(_, origin)| origin.expected.as_ref());
+        let promoted = self.promoted;
+        let expected = promoted.origin(self.now).and_then(|(_, origin)| origin.expected.as_ref());
         let outcome = match (outcome, self.hasher.take(), expected) {
             (Ok(()), Some(hasher), Some(expected)) => match is(hasher, expected) {
                 true => Ok(()),
@@ -285,11 +285,11 @@ impl Sink for Renumbered<'_> {
             },
             (outcome, ..) => outcome,
         };
-        self.sink.end(joined.entry(self.now)?, outcome)
+        self.sink.end(promoted.entry(self.now)?, outcome)
     }
 }
 
-impl Container for Joined {
+impl Container for Promoted {
     fn format(&self) -> &'static str {
         self.format
     }
@@ -329,7 +329,7 @@ impl Container for Joined {
             let Some(part) = self.parts.get(number) else { continue };
             let inner: Vec<EntryId> = own.iter().map(|(inner, _)| *inner).collect();
             let mut renumbered =
-                Renumbered { sink: &mut *sink, joined: self, own: &own, now: EntryId(0), hasher: None };
+                Renumbered { sink: &mut *sink, promoted: self, own: &own, now: EntryId(0), hasher: None };
             part.container.read_in_order(&inner, &mut renumbered)?;
             for id in again {
                 deliver(
