@@ -10,6 +10,7 @@
 
 mod cabinet;
 mod data;
+mod descriptor;
 mod launcher;
 
 use super::{Certainty, Evidence, Format, Options, Probe};
