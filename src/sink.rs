@@ -11,7 +11,8 @@ use std::io::Read;
 pub enum Want {
     /// Its bytes, through [`Sink::chunk`].
     Bytes,
-    /// Where it is stored, through [`Sink::stored`]; its bytes where it is packed.
+    /// Where it is stored, through [`Sink::stored`]; its bytes where it is packed, or where the container
+    /// has to see them itself.
     Place,
     /// Nothing.
     Skip,

@@ -379,6 +379,10 @@ fn a_walk_that_digests_the_whole_reads_it_once() {
                 // Members and what describes them.
                 most += wanted.iter().map(|id| entries[id.0].bytes + 2048).sum::<u64>();
             }
+            // Every reader of programs looks through one for what it knows; some unpack to know sizes.
+            if ["inno", "makeself", "nsis", "sfx", "burn", "installshield"].contains(&container.format()) {
+                most += len + (1 << 20);
+            }
             if container.layers().iter().any(|layer| layer.detail.contains("VAT")) {
                 most += len.min(VAT_SEARCH);
             }

@@ -175,6 +175,17 @@ impl Writer<'_> {
         }))
     }
 
+    /// Ready for the bytes of a file.
+    fn taking(&self, target: Target) -> Result<Current> {
+        if target.bytes <= SMALL {
+            return Ok(Current::Kept(target, Vec::new()));
+        }
+        match Part::begin(target, self.digests) {
+            Ok(part) => Ok(Current::Part(Box::new(part))),
+            Err(failed) => Err(failed.error.of(&failed.path)),
+        }
+    }
+
     fn report(&self, outcome: Outcome) {
         // The receiver outlives the walk.
         let _ = self.results.send(outcome);
@@ -209,16 +220,16 @@ impl Sink for Writer<'_> {
         };
         self.current = Some(match want {
             Want::Place => Current::Place(target),
-            _ if entry.bytes <= SMALL => Current::Kept(target, Vec::new()),
-            _ => match Part::begin(target, self.digests) {
-                Ok(part) => Current::Part(Box::new(part)),
-                Err(failed) => return Err(failed.error.of(&failed.path)),
-            },
+            _ => self.taking(target)?,
         });
         Ok(want)
     }
 
     fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
+        // A container that has to see the bytes itself gives them where a place was wanted.
+        if let Some(Current::Place(target)) = self.current.take_if(|now| matches!(now, Current::Place(_))) {
+            self.current = Some(self.taking(target)?);
+        }
         match &mut self.current {
             Some(Current::Kept(_, kept)) => kept.extend_from_slice(bytes),
             Some(Current::Part(part)) => part.write(bytes)?,
@@ -250,7 +261,11 @@ impl Sink for Writer<'_> {
                 self.report(part.finish());
                 Ok(())
             }
-            _ => Ok(()),
+            // Neither a place nor a byte came: the file is empty.
+            Some(Current::Place(target)) => {
+                self.workers.give(Job { target, content: Content::Bytes(Vec::new()) })
+            }
+            Some(Current::Given) | None => Ok(()),
         }
     }
 }

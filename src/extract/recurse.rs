@@ -61,9 +61,9 @@ impl Recursion<'_> {
             budget.unpack(nested.bytes)?;
             let local = contents_of(plan, &item.local);
             let into = below.join(&local);
-            let done = run(&*inner, &nested, &into, self.how, self.observer)?;
+            let mut done = run(&*inner, &nested, &into, self.how, self.observer)?;
+            self.unpack(&inner, &nested, &into, &mut budget, &mut done)?;
             add(out, done, &name, &local);
-            self.unpack(&inner, &nested, &into, &mut budget, out)?;
         }
         Ok(())
     }

@@ -22,10 +22,11 @@ use crate::container::{
     Severity,
 };
 use crate::error::{Error, Kind, Result};
+use crate::fields::Fields;
 use crate::guard::guarded;
 use crate::limits::Limits;
 use crate::sink::{CHUNK, Sink, deliver, deliver_content};
-use crate::source::{SharedSource, SourceReader, read_up_to};
+use crate::source::{SharedSource, Source, SourceReader, read_up_to};
 use crate::time::Timestamp;
 use chunk::{Chunk, Data};
 use content::{Check, Content};
@@ -114,7 +115,25 @@ struct Setup {
     threads: usize,
 }
 
+/// The crate allocates by the optional header's number of data directories; sixteen are defined (PE Format,
+/// "Optional Header Windows-Specific Fields").
+fn check_directories(source: &dyn Source) -> Result<()> {
+    const DEFINED: u32 = 16;
+    const PE32_PLUS: u16 = 0x20b;
+    let head = read_up_to(source, 0, 4096)?;
+    let head = Fields::new("DOS header", &head, 0);
+    let at = u64::from(head.u32_le(0x3c, "e_lfanew")?) + 24;
+    let optional = read_up_to(source, at, 112)?;
+    let optional = Fields::new("optional header", &optional, at);
+    let number = if optional.u16_le(0, "Magic")? == PE32_PLUS { 108 } else { 92 };
+    match optional.u32_le(number, "NumberOfRvaAndSizes")? {
+        0..=DEFINED => Ok(()),
+        _ => Err(optional.wrong(number, "NumberOfRvaAndSizes", Error::invalid("more than sixteen"))),
+    }
+}
+
 fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
+    check_directories(&*source)?;
     let reader = BufReader::new(SourceReader::new(source.clone()));
     let inno = guarded("Inno Setup headers", || Inno::new(reader).map_err(error))?;
     if inno.encryption_header().is_some_and(|header| format!("{header:?}").contains("Full")) {

@@ -101,6 +101,9 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
             } else if let Some(packed) = packed {
                 let piece = Piece { at: Some(packed.start), len: packed.end.saturating_sub(packed.start) };
                 entry.location = Location::Packed(Extents::One(piece));
+            } else {
+                // In other volumes.
+                entry.location = Location::Packed(Extents::Many(Box::default()));
             }
         }
         entries.push(entry);

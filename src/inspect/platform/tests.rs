@@ -8,7 +8,7 @@ struct Stored(Catalogue);
 
 impl Container for Stored {
     fn format(&self) -> &'static str {
-        "test"
+        "directory"
     }
     fn catalogue(&self) -> &Catalogue {
         &self.0
