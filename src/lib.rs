@@ -5,6 +5,7 @@
 //! `docs/ARCHITECTURE.md` is the map.
 
 pub mod ahead;
+pub mod codec;
 pub mod container;
 pub mod digest;
 pub mod entry;

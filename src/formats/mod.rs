@@ -3,6 +3,7 @@
 //! To add a format: write its file (or folder) with a `pub static FORMAT: Format`, add its `mod` line
 //! and its line in [`FORMATS`], and its fixtures in `testdata/NAME/`. A test fails where one is missing.
 
+pub mod cab;
 pub mod directory;
 pub mod iso9660;
 pub mod not_medium;
@@ -31,7 +32,7 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] = &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]
