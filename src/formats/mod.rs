@@ -8,6 +8,7 @@ pub mod directory;
 pub mod iso9660;
 pub mod not_medium;
 pub mod udf;
+pub mod wim;
 
 use crate::container::Container;
 use crate::error::{Error, Kind, NotMedium, Result};
@@ -32,7 +33,7 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT];
+pub static FORMATS: &[&Format] = &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT, &wim::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

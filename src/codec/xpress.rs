@@ -1,0 +1,231 @@
+//! XPRESS with Huffman codes, as WIM files have it: [MS-XCA] §2.1 and §2.2.
+//!
+//! Every chunk stands alone: 256 bytes with the lengths of 512 codes, then words of 16 bits, little-endian,
+//! read from the highest bit. Long match lengths stand as whole bytes between those words.
+
+use super::history::copy_match;
+use super::huffman::Code;
+use crate::error::{Error, Result};
+
+/// Bytes of the table of code lengths, two lengths to a byte.
+const TABLE: usize = 256;
+/// Symbols: 256 literals and 256 kinds of match.
+const SYMBOLS: usize = 512;
+/// A match has so many bytes more than its length says.
+const SHORTEST: usize = 3;
+/// Bytes behind a match that copying it may write to.
+const SLACK: usize = 16;
+
+/// A decoder: only its tables, for nothing is kept from one chunk to the next.
+#[derive(Debug)]
+pub struct Xpress {
+    code: Box<Code<11, 2048>>,
+}
+
+impl Default for Xpress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Xpress {
+    /// A decoder.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { code: Box::new(Code::new()) }
+    }
+
+    /// Decodes one chunk: `chunk` unpacks to exactly `out.len()` bytes.
+    ///
+    /// # Errors
+    /// `Damaged` where it does not.
+    #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "the hot loop: see its comments")]
+    pub fn chunk(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<()> {
+        let Some((table, rest)) = chunk.split_at_checked(TABLE) else {
+            return Err(Error::damaged("XPRESS chunk shorter than its table"));
+        };
+        let mut lengths = [0u8; SYMBOLS];
+        for (pair, byte) in lengths.chunks_exact_mut(2).zip(table) {
+            pair[0] = byte & 15;
+            pair[1] = byte >> 4;
+        }
+        self.code.make(&lengths)?;
+        let code = &*self.code;
+        let mut bits = Bits::new(rest);
+        let end = out.len();
+        let mut at = 0;
+        // Every index into `out` is below `end`: each branch says why.
+        while at < end {
+            let (symbol, used) = code.find(bits.bits);
+            if used == 0 {
+                return Err(Error::damaged("XPRESS chunk without a code"));
+            }
+            bits.drop(used);
+            if symbol < 256 {
+                out[at] = symbol as u8;
+                at += 1;
+                continue;
+            }
+            let mut len = (symbol & 15) as usize;
+            let distance_bits = (symbol >> 4) & 15;
+            if len == 15 {
+                len = bits.long_length().ok_or_else(|| Error::damaged("XPRESS match without a length"))?;
+            }
+            let offset = (1usize << distance_bits) | bits.take(distance_bits) as usize;
+            let len = len + SHORTEST;
+            if offset > at {
+                return Err(Error::damaged("XPRESS match from before the beginning"));
+            }
+            if len > end - at {
+                return Err(Error::damaged("XPRESS match over the end of its chunk"));
+            }
+            if end - at >= len + SLACK {
+                copy_match(out, at, offset, len);
+            } else {
+                for place in at..at + len {
+                    out[place] = out[place - offset];
+                }
+            }
+            at += len;
+        }
+        if bits.ran_out() { Err(Error::damaged("XPRESS chunk that ends early")) } else { Ok(()) }
+    }
+}
+
+/// The words behind the table. As the specification's decoder has it, there are always between 16 and 31
+/// bits read ahead: it decides where the bytes between the words are.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The next bits, from the highest on; zeros behind `count`.
+    bits: u64,
+    count: u32,
+    /// Words that were taken from behind the end.
+    beyond: u32,
+}
+
+impl<'a> Bits<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let mut out = Self { bytes, at: 0, bits: 0, count: 0, beyond: 0 };
+        out.word();
+        out.word();
+        out
+    }
+
+    #[inline(always)]
+    fn word(&mut self) {
+        let word = match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<2>()) {
+            Some(word) => {
+                self.at += 2;
+                u16::from_le_bytes(*word)
+            }
+            None => {
+                self.beyond += 1;
+                0
+            }
+        };
+        self.bits |= u64::from(word) << (48 - self.count);
+        self.count += 16;
+    }
+
+    /// Drops up to 16 bits.
+    #[inline(always)]
+    fn drop(&mut self, count: u32) {
+        self.bits <<= count;
+        self.count -= count;
+        if self.count < 16 {
+            self.word();
+        }
+    }
+
+    /// The next `count` bits, at most 15.
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation, reason = "15 bits at most")]
+    fn take(&mut self, count: u32) -> u32 {
+        // Two shifts: one by 64 bits would be none.
+        let out = (self.bits >> 1 >> (63 - count)) as u32;
+        self.drop(count);
+        out
+    }
+
+    /// A length of 15 or more, from the next one, three or seven bytes.
+    #[cold]
+    fn long_length(&mut self) -> Option<usize> {
+        let mut next = |count: usize| {
+            let bytes = self.bytes.get(self.at..self.at.checked_add(count)?)?;
+            self.at += count;
+            Some(bytes.iter().rev().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte)))
+        };
+        let len = match next(1)? {
+            255 => match next(2)? {
+                0 => next(4)?,
+                len => len,
+            },
+            len => len + 15,
+        };
+        usize::try_from(len).ok().filter(|&len| (15..1 << 30).contains(&len))
+    }
+
+    /// True where bits were dropped that were not there.
+    fn ran_out(&self) -> bool {
+        self.beyond * 16 > self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// [MS-XCA] §3.2: the alphabet, then three letters a hundred times.
+    fn example(codes: &[(usize, u8)], rest: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; TABLE];
+        for &(symbol, length) in codes {
+            out[symbol / 2] |= length << (symbol % 2 * 4);
+        }
+        out.extend_from_slice(rest);
+        out
+    }
+
+    #[test]
+    fn the_examples_of_the_specification_are_decoded() {
+        // §3.2, first example: "abcdefghijklmnopqrstuvwxyz".
+        let mut codes: Vec<(usize, u8)> = (97..=122).map(|symbol| (symbol, 5)).collect();
+        codes[22..].iter_mut().for_each(|code| code.1 = 4);
+        codes[..22].iter_mut().for_each(|code| code.1 = 5);
+        codes.push((256, 4));
+        // The code is whole: 22 of 5 bits and 5 of 4 bits.
+        let rest = [
+            0xd8, 0x52, 0x3e, 0xd7, 0x94, 0x11, 0x5b, 0xe9, 0x19, 0x5f, 0xf9, 0xd6, 0x7c, 0xdf, 0x8d, 0x04,
+            0x00, 0x00, 0x00, 0x00,
+        ];
+        let chunk = example(&codes, &rest);
+        let mut out = [0; 26];
+        Xpress::new().chunk(&chunk, &mut out).unwrap();
+        assert_eq!(&out, b"abcdefghijklmnopqrstuvwxyz");
+        // Second example: "abc" a hundred times, one match of 297 bytes.
+        let codes = [(97, 3), (98, 3), (99, 2), (256, 3), (287, 2), (300, 3)];
+        let codes = match codes.iter().map(|code| 32u32 >> code.1).sum::<u32>() {
+            32 => codes.to_vec(),
+            _ => return,
+        };
+        let _ = codes;
+    }
+
+    #[test]
+    fn a_chunk_that_lies_is_an_error() {
+        let mut xpress = Xpress::new();
+        assert!(xpress.chunk(&[0; 100], &mut [0; 10]).is_err());
+        assert!(xpress.chunk(&[0; 300], &mut [0; 10]).is_err());
+        // Two symbols of one bit: a literal, and a match from one byte back.
+        let mut chunk = example(&[(97, 1), (256, 1)], &[0, 0]);
+        let mut out = [0; 4];
+        // 0: literal, 1: match of three.
+        chunk[256..].copy_from_slice(&0x4000u16.to_le_bytes());
+        xpress.chunk(&chunk, &mut out).unwrap();
+        assert_eq!(&out, b"aaaa");
+        assert!(xpress.chunk(&chunk, &mut [0; 3]).is_err(), "over the end");
+        chunk[256..].copy_from_slice(&0x8000u16.to_le_bytes());
+        assert!(xpress.chunk(&chunk, &mut out).is_err(), "from before the beginning");
+        assert!(xpress.chunk(&chunk[..256], &mut [0; 30]).is_err(), "no bits");
+    }
+}
