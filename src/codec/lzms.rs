@@ -420,8 +420,9 @@ impl Adaptive {
 
     #[cold]
     fn again(&mut self) -> Result<()> {
+        self.make()?;
         self.counts.iter_mut().for_each(|count| *count = (*count >> 1) + 1);
-        self.make()
+        Ok(())
     }
 
     /// Makes the code of the counts: symbols and trees that are as frequent are joined in the order of their
