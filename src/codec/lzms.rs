@@ -495,3 +495,60 @@ fn depths_of(leaves: &[u32]) -> Result<[u32; LONGEST + 2]> {
     }
     Ok(depths)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn slots_go_on_where_the_one_before_ends() {
+        for slots in [&LENGTH_SLOTS[..], &OFFSET_SLOTS[..]] {
+            assert_eq!(slots[0], (1, 0));
+            for pair in slots.windows(2) {
+                assert_eq!(pair[0].0 + (1 << pair[0].1), pair[1].0);
+            }
+        }
+        assert_eq!((offset_slots(0), offset_slots(1), offset_slots(2), offset_slots(10)), (0, 0, 1, 9));
+        assert_eq!(offset_slots(LARGEST), OFFSETS - 1);
+    }
+
+    #[test]
+    fn what_wimlib_packed_is_decoded() {
+        let chunk = [
+            0xf0, 0x64, 0x81, 0x54, 0x8b, 0x2c, 0xf9, 0x88, 0x73, 0x4a, 0x00, 0x00, 0x00, 0x00, 0x6c, 0x7f,
+            0x42, 0x3f, 0x20, 0x9c, 0x9c, 0x0f, 0xe7, 0xbb, 0xf9, 0x6c, 0xbe, 0x9a, 0x8f, 0xe6, 0x9b, 0xf9,
+            0x64, 0xbe, 0x18, 0x8c, 0x5b, 0x81, 0x2e, 0x0d, 0xc4, 0xec, 0x0d, 0x04, 0x06, 0xa4, 0xcc, 0x2d,
+            0x8d, 0xcd, 0x1f, 0x63, 0x62, 0x61,
+        ];
+        let plain = "abc".repeat(100) + &(0..12).map(|i| format!("line {i} of it\n")).collect::<String>();
+        let mut out = vec![0; plain.len()];
+        let mut lzms = Lzms::new();
+        // Nothing is kept from one chunk to the next.
+        for _ in 0..2 {
+            lzms.chunk(&chunk, &mut out).unwrap();
+            assert_eq!(out, plain.as_bytes());
+        }
+        assert!(lzms.chunk(&chunk[..53], &mut out).is_err(), "an odd size");
+        assert!(lzms.chunk(&[], &mut out).is_err());
+    }
+
+    #[test]
+    fn symbols_that_are_as_frequent_have_codes_as_long() {
+        let depths = |counts: &[u32]| {
+            let mut leaves: Vec<u32> = counts.iter().map(|count| count << 10).collect();
+            leaves.sort_unstable();
+            depths_of(&leaves).unwrap()[..6].to_vec()
+        };
+        assert_eq!(depths(&[1; 8]), [0, 0, 0, 8, 0, 0]);
+        assert_eq!(depths(&[1, 1, 2, 4, 8]), [0, 1, 1, 1, 2, 0]);
+        assert_eq!(depths(&[5, 5]), [0, 2, 0, 0, 0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn noise_is_an_error_or_bytes(chunk in prop::collection::vec(any::<u8>(), 0..400), len in 1usize..3000) {
+            let _ = Lzms::new().chunk(&chunk, &mut vec![0; len]);
+        }
+    }
+}

@@ -7,5 +7,6 @@ mod package;
 pub mod pe;
 pub mod platform;
 mod unpacked;
+mod windows;
 
 pub use medium::{boot_platforms, inspect};

@@ -142,6 +142,18 @@ fn text(node: Node<'_, '_>, name: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// The words with which the titles of all images begin: the product, where images are its editions.
+pub(super) fn common_title(images: &[Image]) -> Option<String> {
+    let mut titles = images.iter().map(|image| image.title().map(|title| title.split(' ').collect::<Vec<_>>()));
+    let mut common = titles.next()??;
+    for title in titles {
+        let title = title?;
+        let same = common.iter().zip(&title).take_while(|(a, b)| a == b).count();
+        common.truncate(same);
+    }
+    (common.len() > 1).then(|| common.join(" "))
+}
+
 /// The value that all images agree on.
 pub(super) fn agreed<T: PartialEq>(images: &[Image], of: impl Fn(&Image) -> Option<T>) -> Option<T> {
     let mut values = images.iter().map(of);
@@ -180,6 +192,16 @@ mod tests {
         assert!(parse(&utf16("<WIM>")).is_err());
         assert!(parse(b"\xff\xfe\x00\xd8\x00\xd8").is_err());
         assert!(parse(&utf16("<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>")).is_err());
+    }
+
+    #[test]
+    fn editions_have_their_product_in_common() {
+        let image = |title: &str| Image { name: Some(title.to_owned()), ..Image::default() };
+        let title = |titles: &[&str]| common_title(&titles.iter().map(|title| image(title)).collect::<Vec<_>>());
+        assert_eq!(title(&["Windows Server 2019 Core", "Windows Server 2019 Full"]).unwrap(), "Windows Server 2019");
+        assert_eq!(title(&["Windows 10 Home", "Windows 10 Pro"]).unwrap(), "Windows 10");
+        assert_eq!(title(&["Image 1", "Image 2"]), None);
+        assert_eq!(title(&["A B", ""]), None);
     }
 
     #[test]

@@ -89,17 +89,29 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     Ok(Box::new(Wim::read(source, options)?))
 }
 
-/// The images that a WIM file says it holds, from its XML data alone: nothing else of it is read but the
-/// header.
+/// What a WIM file says of itself, in few reads.
+pub struct Summary {
+    /// The images, as the XML data describe them.
+    pub images: Vec<Image>,
+    /// The same as named facts, as [`Facts::named`] has them.
+    pub named: Vec<(&'static str, String)>,
+    /// Its kind, in words: `WIM 1.13, 2 images, LZX in chunks of 32 KiB`.
+    pub detail: String,
+}
+
+/// Reads the header and the XML data, and nothing else.
 ///
 /// # Errors
 /// Where it is no WIM file, or its XML data cannot be read.
-pub fn images(source: &SharedSource) -> Result<Vec<Image>> {
+pub fn summary(source: &SharedSource) -> Result<Summary> {
     let header = Header::read(&**source)?;
     let files = Arc::new(Files::new(vec![source.clone()]));
     let mut blobs = Blobs::default();
     blobs.methods.push((header.method, header.chunk, resource::Table::Front));
-    xml(&header, &blobs, &files, &Limits::default()).map(|(images, _)| images)
+    let (images, _) = xml(&header, &blobs, &files, &Limits::default())?;
+    let count = usize::try_from(header.images).unwrap_or(usize::MAX);
+    let detail = layer(&header, &blobs, count, 0).detail;
+    Ok(Summary { named: facts(&header, &images).named, images, detail })
 }
 
 /// An opened WIM file, with the others of its set.
@@ -300,7 +312,7 @@ fn facts(header: &Header, images: &[Image]) -> Facts {
     let mut add = |name, value: Option<String>| facts.named.extend(value.map(|value| (name, value)));
     let product = match images {
         [one] => one.title().map(str::to_owned),
-        _ => images::agreed(images, |image| image.product_name.clone()),
+        _ => images::common_title(images).or(images::agreed(images, |image| image.product_name.clone())),
     };
     add("product", product);
     add("version", images::agreed(images, Image::build));
@@ -309,12 +321,14 @@ fn facts(header: &Header, images: &[Image]) -> Facts {
     add("languages", languages.filter(|list| !list.is_empty()).map(|list| list.join(", ")));
     add("images", Some(header.images.to_string()));
     add("boot_index", (header.boot_index > 0).then(|| header.boot_index.to_string()));
-    for image in images {
+    let each = images.iter().map(|image| {
         let words = [image.title().map(str::to_owned), image.edition_id.clone(), image.build()];
         let platform = image.platform().map(str::to_owned);
         let words: Vec<String> = words.into_iter().flatten().chain(platform).collect();
-        add("image", Some(format!("{}: {}", image.index, words.join(", "))));
-    }
+        format!("{}: {}", image.index, words.join(", "))
+    });
+    let each: Vec<String> = each.collect();
+    add("image list", (!each.is_empty()).then(|| each.join("; ")));
     facts
 }
 
