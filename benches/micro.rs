@@ -194,3 +194,66 @@ fn parse_sums(bencher: Bencher<'_, '_>, lines: u32) {
         .counter(ItemsCount::new(lines))
         .bench(|| Sums::parse(black_box(list.as_bytes()), "SHA256SUMS").expect("it is a list"));
 }
+
+/// The decoders of cabinets, each over the only folder of a fixture.
+mod codec {
+    use super::{Bencher, BytesCount, fixture};
+    use discless::codec::lzx::{Lzx, Parameters};
+    use discless::codec::mszip::Mszip;
+    use discless::codec::quantum::Quantum;
+    use discless::source::read_up_to;
+
+    /// The window's bits, and the chunk and unpacked size of each block.
+    fn folder(path: &str) -> (u32, Vec<(Vec<u8>, usize)>) {
+        let source = fixture(path);
+        let bytes = read_up_to(&*source, 0, 1 << 20).expect("it is there");
+        let word = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+        assert!(source.len() < 1 << 20 && word(30) == 0, "a small cabinet without reserve");
+        let mut at = word(36) + (word(38) << 16);
+        let blocks = (0..word(40)).map(|_| {
+            let chunk = bytes[at + 8..at + 8 + word(at + 4)].to_vec();
+            let out = (chunk, word(at + 6));
+            at += 8 + word(at + 4);
+            out
+        });
+        let blocks = blocks.collect();
+        (u32::try_from(word(42) >> 8).expect("five bits"), blocks)
+    }
+
+    fn bench(
+        bencher: Bencher<'_, '_>,
+        path: &str,
+        decode: impl Fn(u32, &[(Vec<u8>, usize)], &mut [u8]) -> discless::Result<()> + Sync,
+    ) {
+        let (window, blocks) = folder(path);
+        let mut frame = vec![0; 32 << 10];
+        let bytes: usize = blocks.iter().map(|(_, len)| len).sum();
+        bencher
+            .counter(BytesCount::new(bytes))
+            .bench_local(|| decode(window, &blocks, &mut frame).expect("the fixture is sound"));
+    }
+
+    #[divan::bench(args = ["cab/lzx-16-calls/input.cab", "cab/lzx-19/input.cab"])]
+    fn lzx(bencher: Bencher<'_, '_>, path: &str) {
+        bench(bencher, path, |window, blocks, frame| {
+            let mut lzx = Lzx::new(Parameters::cabinet(window))?;
+            blocks.iter().try_for_each(|(chunk, len)| lzx.frame(chunk, &mut frame[..*len]))
+        });
+    }
+
+    #[divan::bench(args = ["cab/mszip/input.cab"])]
+    fn mszip(bencher: Bencher<'_, '_>, path: &str) {
+        bench(bencher, path, |_, blocks, frame| {
+            let mut mszip = Mszip::new();
+            blocks.iter().try_for_each(|(chunk, len)| mszip.block(chunk, &mut frame[..*len]))
+        });
+    }
+
+    #[divan::bench(args = ["cab/quantum-21/input.cab"])]
+    fn quantum(bencher: Bencher<'_, '_>, path: &str) {
+        bench(bencher, path, |window, blocks, frame| {
+            let mut quantum = Quantum::new(window)?;
+            blocks.iter().try_for_each(|(chunk, len)| quantum.frame(chunk, &mut frame[..*len]))
+        });
+    }
+}

@@ -6,6 +6,7 @@
     seeds.py installers DIR         made Windows Installer files
     seeds.py lists DIR              lists of digests in the usual layouts
     seeds.py paths DIR              paths that mislead
+    seeds.py blocks TESTDATA DIR    packed blocks of the cabinets of testdata, below DIR by their method
     seeds.py unpack IN OUT          an input in the sparse form as the image it stands for
 
 The sparse form keeps the blocks that are not zeros, so that a UDF image, whose first descriptor lies 512 KiB in,
@@ -58,7 +59,7 @@ def put(folder, name, data):
 
 def images(testdata, folder):
     for form in sorted(os.listdir(testdata)):
-        for case in sorted(os.listdir(os.path.join(testdata, form))) if form in ("iso9660", "udf", "raw", "not_medium") else ():
+        for case in sorted(os.listdir(os.path.join(testdata, form))) if form in ("iso9660", "udf", "raw", "not_medium", "cab") else ():
             at = os.path.join(testdata, form, case)
             for name in os.listdir(at):
                 if not name.startswith("input."):
@@ -68,6 +69,36 @@ def images(testdata, folder):
                 packed = pack(gzip.decompress(image) if name.endswith(".gz") else image)
                 if len(packed) <= MOST:
                     put(os.path.join(folder, form), case, packed)
+
+
+def blocks(testdata, folder):
+    """The folders of cabinets without reserve, as the codec targets take them: what the window is, then for each block
+    its unpacked size, its size and its bytes."""
+    at = os.path.join(testdata, "cab")
+    for case in sorted(os.listdir(at)):
+        for name in os.listdir(os.path.join(at, case)):
+            if not name.startswith("input."):
+                continue
+            with open(os.path.join(at, case, name), "rb") as file:
+                data = file.read()
+            data = gzip.decompress(data) if name.endswith(".gz") else data
+            if data[:4] != b"MSCF" or data[30] != 0:
+                continue
+            for number in range(struct.unpack_from("<H", data, 26)[0]):
+                start, count, method = struct.unpack_from("<IHH", data, 36 + 8 * number)
+                kind, window, out = method & 15, method >> 8, b""
+                for _ in range(count):
+                    if start + 8 > len(data):
+                        break
+                    _, size, unpacked = struct.unpack_from("<IHH", data, start)
+                    chunk = struct.pack("<HH", unpacked, size) + data[start + 8:start + 8 + size]
+                    start += 8 + size
+                    if len(out) + len(chunk) > MOST:
+                        break
+                    out += chunk
+                if kind in (1, 2, 3):
+                    first = {1: 0, 2: window - 10, 3: window - 15}[kind] & 0x7f
+                    put(os.path.join(folder, ["", "mszip", "quantum", "lzx"][kind]), f"{case}-{number}", bytes([first]) + out)
 
 
 def program(machine, magic, version=b"", managed=False):
@@ -196,6 +227,7 @@ if __name__ == "__main__":
         case ["installers", folder]: installers(folder)
         case ["lists", folder]: lists(folder)
         case ["paths", folder]: paths(folder)
+        case ["blocks", testdata, folder]: blocks(testdata, folder)
         case ["unpack", source, target]:
             with open(source, "rb") as file: image = unpack(file.read())
             with open(target, "wb") as file: file.write(image)

@@ -265,6 +265,16 @@ fn parents_come_before_children() {
     each_container(|fixture, container| {
         let mut known = std::collections::HashSet::new();
         let mut out = Vec::new();
+        // Packages that keep names with slashes list no directories.
+        let directories: std::collections::HashSet<&[u8]> = container
+            .entries()
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Dir)
+            .map(|entry| entry.path.bytes())
+            .collect();
+        if directories.is_empty() {
+            return out;
+        }
         for entry in container.entries() {
             let path = entry.path.bytes();
             let parent = path.iter().rposition(|&byte| byte == b'/').map(|at| &path[..at]);

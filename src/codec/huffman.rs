@@ -69,13 +69,15 @@ impl<const BITS: u32, const SIZE: usize> Code<BITS, SIZE> {
             *next += 1;
         }
         let mut at = 0;
-        for length in 1..=BITS as usize {
-            let from = self.place[length] as usize;
+        let mut rest = self.sorted.as_slice();
+        for (length, &count) in count.iter().enumerate().take(BITS as usize + 1).skip(1) {
             let each = 1 << (BITS as usize - length);
-            for &symbol in &self.sorted[from..from + count[length] as usize] {
+            let (symbols, longer) = rest.split_at(count as usize);
+            for &symbol in symbols {
                 self.table[at..at + each].fill(symbol << 5 | length as u16);
                 at += each;
             }
+            rest = longer;
         }
         Ok(())
     }

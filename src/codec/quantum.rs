@@ -168,6 +168,7 @@ impl Quantum {
 }
 
 /// Base and number of further bits of each position slot.
+#[allow(clippy::indexing_slicing, reason = "computed when this is compiled")]
 const OFFSETS: [(u32, u32); 42] = {
     let mut out = [(0, 0); 42];
     let (mut base, mut slot) = (0u32, 0u32);
@@ -181,6 +182,7 @@ const OFFSETS: [(u32, u32); 42] = {
 };
 
 /// Base and number of further bits of each length slot.
+#[allow(clippy::indexing_slicing, reason = "computed when this is compiled")]
 const LENGTHS: [(u32, u32); 27] = {
     let mut out = [(0, 0); 27];
     let (mut base, mut slot) = (0u32, 0u32);

@@ -193,6 +193,9 @@ impl<R: Read> Read for Member<R> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
         let want = left.min(buf.len());
+        if want == 0 {
+            return Ok(0);
+        }
         let n = self.run.read(buf.get_mut(..want).unwrap_or_default())?;
         let end = self.range.start + n as u64;
         self.wrong.check(&(self.range.start..end))?;

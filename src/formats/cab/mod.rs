@@ -9,6 +9,8 @@ mod header;
 mod names;
 mod run;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use super::{Certainty, Evidence, Format, Options, Probe};
 use crate::ahead::decode_ahead;
@@ -43,23 +45,27 @@ pub static FORMAT: Format = Format {
 const PASSES: u64 = 8;
 
 fn probe(probe: &Probe<'_>) -> Result<Option<Evidence>> {
-    if probe.has(0, b"MSCF") && header::extent(&probe.head).is_some() {
-        return Ok(Some(Evidence { certainty: Certainty::Sure, why: "CFHEADER at byte 0".to_owned() }));
+    let at_start = |certainty| Evidence { certainty, why: "CFHEADER at byte 0".to_owned() };
+    if header::extent(&probe.head).is_some() {
+        return Ok(Some(at_start(Certainty::Sure)));
     }
-    if let Some(at) = embedded(&probe.head) {
-        let why = format!("CFHEADER at byte {at}");
-        return Ok(Some(Evidence { certainty: Certainty::Possible, why }));
+    if begins_here(&probe.head) {
+        return Ok(Some(at_start(Certainty::Likely)));
     }
-    let likely = probe
-        .has(0, b"MSCF")
-        .then(|| Evidence { certainty: Certainty::Likely, why: "MSCF at byte 0".to_owned() });
-    Ok(likely)
+    let found = embedded(&probe.head).map(|at| format!("CFHEADER at byte {at}"));
+    Ok(found.map(|why| Evidence { certainty: Certainty::Possible, why }))
+}
+
+/// True where a cabinet begins at the first byte, however damaged.
+fn begins_here(head: &[u8]) -> bool {
+    // The version; a header that is cut before it is a cabinet's, too.
+    head.starts_with(b"MSCF") && head.get(25).is_none_or(|&major| major == 1)
 }
 
 /// Where a cabinet begins in the head of a file that is none itself. Programs are for those who know their
 /// stubs.
 fn embedded(head: &[u8]) -> Option<usize> {
-    if head.starts_with(b"MZ") || header::extent(head).is_some() {
+    if head.starts_with(b"MZ") || begins_here(head) {
         return None;
     }
     let starts = head.windows(4).enumerate().filter(|(_, window)| *window == b"MSCF");

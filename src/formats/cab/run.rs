@@ -89,9 +89,12 @@ pub(super) struct Run {
     pub(super) lacks_end: Option<Lack>,
 }
 
+/// A range of an unpacked folder whose bytes are wrong, and why.
+type WrongRange = (Range<u64>, Arc<Error>);
+
 /// Ranges of an unpacked folder whose bytes are wrong, written down by the reader before it gives them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wrong(Arc<Mutex<Vec<(Range<u64>, Arc<Error>)>>>);
+pub(super) struct Wrong(Arc<Mutex<Vec<WrongRange>>>);
 
 impl Wrong {
     fn add(&self, range: Range<u64>, error: &Arc<Error>) {
@@ -320,7 +323,7 @@ fn differences(one: &[u8], other: &[u8]) -> Vec<Range<usize>> {
 
 impl Read for RunReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while self.frame_at >= self.frame.len() {
+        while !buf.is_empty() && self.frame_at >= self.frame.len() {
             if let Some(error) = &self.failed {
                 return Err(error.again().into());
             }
