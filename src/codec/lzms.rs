@@ -252,21 +252,23 @@ impl<T: Copy> Recent<T> {
 #[derive(Debug, Clone, Copy)]
 struct Choice<const STATES: usize> {
     state: usize,
-    /// The last 64 choices that were made with that history, the latest in the lowest bit.
-    last: [u64; STATES],
+    /// The last 64 choices that were made with that history, the latest in the lowest bit, and how many of
+    /// them were 0.
+    last: [(u64, u32); STATES],
 }
 
 impl<const STATES: usize> Choice<STATES> {
     fn new() -> Self {
-        Self { state: 0, last: [0x5555_5555; STATES] }
+        Self { state: 0, last: [(0x5555_5555, 48); STATES] }
     }
 
     #[inline(always)]
     #[allow(clippy::indexing_slicing, reason = "the state is masked to the number of states")]
     fn next(&mut self, range: &mut Range<'_>) -> bool {
-        let last = &mut self.last[self.state & (STATES - 1)];
-        let zeros = last.count_zeros().clamp(1, 63);
-        let one = range.decide(zeros);
+        let (last, zeros) = &mut self.last[self.state & (STATES - 1)];
+        let one = range.decide((*zeros).clamp(1, 63));
+        // The oldest goes, the newest comes.
+        *zeros = zeros.wrapping_add(u32::from(*last >> 63 == 1)).wrapping_sub(u32::from(one));
         *last = *last << 1 | u64::from(one);
         self.state = (self.state << 1 | usize::from(one)) & (STATES - 1);
         one
@@ -292,10 +294,12 @@ impl<'a> Range<'a> {
     #[inline(always)]
     fn word(&mut self) {
         let word = match self.chunk.get(self.at..).and_then(|rest| rest.first_chunk::<2>()) {
-            Some(word) => u16::from_le_bytes(*word),
+            Some(word) => {
+                self.at += 2;
+                u16::from_le_bytes(*word)
+            }
             None => 0,
         };
-        self.at += 2;
         self.code = self.code << 16 | u32::from(word);
     }
 
@@ -306,13 +310,14 @@ impl<'a> Range<'a> {
             self.range <<= 16;
             self.word();
         }
-        let bound = (self.range >> 6) * zeros;
+        // At most 63 / 64 of the range.
+        let bound = (self.range >> 6).wrapping_mul(zeros);
         if self.code < bound {
             self.range = bound;
             false
         } else {
-            self.range -= bound;
-            self.code -= bound;
+            self.range = self.range.wrapping_sub(bound);
+            self.code = self.code.wrapping_sub(bound);
             true
         }
     }
@@ -342,7 +347,7 @@ impl<'a> Bits<'a> {
                 None => self.first_word(),
             };
             self.bits |= u64::from(next) << (32 - self.count);
-            self.count += 32;
+            self.count = self.count.wrapping_add(32);
             self.end = self.end.saturating_sub(4);
         }
     }
@@ -357,8 +362,9 @@ impl<'a> Bits<'a> {
 
     #[inline(always)]
     fn drop(&mut self, count: u32) {
-        self.bits <<= count;
-        self.count -= count;
+        // `refill` made sure of more than any symbol or value has.
+        self.bits <<= count & 63;
+        self.count = self.count.wrapping_sub(count);
     }
 
     /// A value of a slot with that base and number of bits.
@@ -408,10 +414,10 @@ impl Adaptive {
         bits.refill();
         let (symbol, used) = self.code.find(bits.bits);
         bits.drop(used);
-        self.left -= 1;
+        self.left = self.left.wrapping_sub(1);
         match self.counts.get_mut(symbol as usize) {
             Some(count) if used > 0 => {
-                *count += 1;
+                *count = count.wrapping_add(1);
                 Ok(symbol)
             }
             _ => Err(Error::damaged("LZMS chunk without a code")),
@@ -438,10 +444,7 @@ impl Adaptive {
             self.lengths.fill(1);
             return self.code.make(&self.lengths);
         }
-        // Count above, symbol below: 10 bits hold every symbol, and no count reaches 2^22.
-        self.nodes.clear();
-        self.nodes.extend(self.counts.iter().zip(0u32..).map(|(count, symbol)| count << 10 | symbol));
-        self.nodes.sort_unstable();
+        sort(&self.counts, &mut self.nodes);
         let mut depths = depths_of(&self.nodes)?;
         // The most frequent have the shortest codes.
         let mut depth = 0;
@@ -454,6 +457,30 @@ impl Adaptive {
         }
         self.code.make(&self.lengths)
     }
+}
+
+/// The symbols in the order of their counts: count above, symbol below. 10 bits hold every symbol, and no count
+/// reaches 2^22. Most counts are small, and are sorted by counting them.
+#[allow(clippy::indexing_slicing, reason = "places that were counted before")]
+fn sort(counts: &[u32], nodes: &mut Vec<u32>) {
+    const SMALL: usize = 64;
+    let small = |count: u32| (count as usize).min(SMALL);
+    let mut places = [0usize; SMALL + 2];
+    for &count in counts {
+        places[small(count) + 1] += 1;
+    }
+    for at in 1..SMALL + 2 {
+        places[at] += places[at - 1];
+    }
+    let large = places[SMALL];
+    nodes.clear();
+    nodes.resize(counts.len(), 0);
+    for (&count, symbol) in counts.iter().zip(0u32..) {
+        let place = &mut places[small(count)];
+        nodes[*place] = count << 10 | symbol;
+        *place += 1;
+    }
+    nodes[large..].sort_unstable();
 }
 
 /// How many leaves there are at each depth of the tree for leaves that are sorted by their counts (the upper
@@ -510,7 +537,7 @@ mod tests {
             }
         }
         assert_eq!((offset_slots(0), offset_slots(1), offset_slots(2), offset_slots(10)), (0, 0, 1, 9));
-        assert_eq!(offset_slots(LARGEST), OFFSETS - 1);
+        assert_eq!(offset_slots(LARGEST), OFFSETS);
     }
 
     #[test]

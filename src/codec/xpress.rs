@@ -56,12 +56,13 @@ impl Xpress {
         let mut at = 0;
         // Every index into `out` is below `end`: each branch says why.
         while at < end {
+            bits.refill();
             let (symbol, used) = code.find(bits.bits);
-            if used == 0 {
-                return Err(Error::damaged("XPRESS chunk without a code"));
-            }
             bits.drop(used);
             if symbol < 256 {
+                if used == 0 {
+                    return Err(Error::damaged("XPRESS chunk without a code"));
+                }
                 out[at] = symbol as u8;
                 at += 1;
                 continue;
@@ -92,53 +93,51 @@ impl Xpress {
     }
 }
 
-/// The words behind the table. As the specification's decoder has it, there are always between 16 and 31
-/// bits read ahead: it decides where the bytes between the words are.
+/// The words behind the table. The specification's decoder has between 16 and 31 bits read ahead, which
+/// decides where the bytes between the words are; this one has more, and goes back where there are such.
 struct Bits<'a> {
     bytes: &'a [u8],
+    /// What was read, and of the zeros behind the end.
     at: usize,
     /// The next bits, from the highest on; zeros behind `count`.
     bits: u64,
     count: u32,
-    /// Words that were taken from behind the end.
-    beyond: u32,
 }
 
 impl<'a> Bits<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        let mut out = Self { bytes, at: 0, bits: 0, count: 0, beyond: 0 };
-        out.word();
-        out.word();
-        out
+        Self { bytes, at: 0, bits: 0, count: 0 }
     }
 
+    /// Makes sure of 33 bits: a symbol and what follows it.
     #[inline(always)]
-    fn word(&mut self) {
-        let word = match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<2>()) {
-            Some(word) => {
-                self.at += 2;
-                u16::from_le_bytes(*word)
-            }
-            None => {
-                self.beyond += 1;
-                0
-            }
-        };
-        self.bits |= u64::from(word) << (48 - self.count);
-        self.count += 16;
-    }
-
-    /// Drops up to 16 bits.
-    #[inline(always)]
-    fn drop(&mut self, count: u32) {
-        self.bits <<= count;
-        self.count -= count;
-        if self.count < 16 {
-            self.word();
+    fn refill(&mut self) {
+        if self.count <= 32 {
+            let next = match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<4>()) {
+                Some(bytes) => u32::from_le_bytes(*bytes),
+                None => self.last_bytes(),
+            };
+            // Two words, the first of them on top.
+            self.bits |= u64::from(next.rotate_left(16)) << (32 - self.count);
+            self.count = self.count.wrapping_add(32);
+            self.at = self.at.wrapping_add(4);
         }
     }
 
-    /// The next `count` bits, at most 15.
+    #[cold]
+    fn last_bytes(&self) -> u32 {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        rest.iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
+    }
+
+    /// Drops up to 16 bits of those that are there.
+    #[inline(always)]
+    fn drop(&mut self, count: u32) {
+        self.bits <<= count & 63;
+        self.count = self.count.wrapping_sub(count);
+    }
+
+    /// The next `count` bits of those that are there, at most 15.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "15 bits at most")]
     fn take(&mut self, count: u32) -> u32 {
@@ -151,6 +150,11 @@ impl<'a> Bits<'a> {
     /// A length of 15 or more, from the next one, three or seven bytes.
     #[cold]
     fn long_length(&mut self) -> Option<usize> {
+        let ahead = 16 + self.count % 16;
+        let back = usize::try_from(self.count.checked_sub(ahead)? / 8).ok()?;
+        self.at = self.at.checked_sub(back)?;
+        self.bits &= !(u64::MAX >> ahead);
+        self.count = ahead;
         let mut next = |count: usize| {
             let bytes = self.bytes.get(self.at..self.at.checked_add(count)?)?;
             self.at += count;
@@ -163,12 +167,14 @@ impl<'a> Bits<'a> {
             },
             len => len + 15,
         };
+        self.refill();
         usize::try_from(len).ok().filter(|&len| (15..1 << 30).contains(&len))
     }
 
-    /// True where bits were dropped that were not there.
+    /// True where bits were dropped that were not there. A last odd byte counts for a word.
     fn ran_out(&self) -> bool {
-        self.beyond * 16 > self.count
+        let taken = self.at - self.count as usize / 8;
+        taken > self.bytes.len() + 1
     }
 }
 

@@ -69,7 +69,7 @@ def dentry(node, sub):
     out = pad8(out)
     for stream, data in node.streams:
         name = utf16(stream)
-        out += pad8(struct.pack("<QQ", 38 + len(name) + 2, 0) + sha1(data) + struct.pack("<H", len(name)) + name + b"\0\0")
+        out += pad8(struct.pack("<QQ", 38 + len(name) + 2, 0) + (sha1(data) if data else ZERO) + struct.pack("<H", len(name)) + name + b"\0\0")
     return out
 
 

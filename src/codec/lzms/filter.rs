@@ -30,6 +30,8 @@ impl Filter {
         let mut last_sure = -NEAR - 1;
         let mut at = 1;
         while at < end {
+            let Some(next) = chunk[at..end].iter().position(|&byte| BEGINS[usize::from(byte)]) else { break };
+            at += next;
             let Some(kind) = instruction(&chunk[at..at + 3]) else {
                 at += 1;
                 continue;
@@ -63,6 +65,18 @@ impl Filter {
         }
     }
 }
+
+/// The first bytes of the instructions that count.
+const BEGINS: [bool; 256] = {
+    let mut out = [false; 256];
+    let first = [0x48, 0x4c, 0xe8, 0xe9, 0xf0, 0xff];
+    let mut at = 0;
+    while at < first.len() {
+        out[first[at]] = true;
+        at += 1;
+    }
+    out
+};
 
 enum Kind {
     /// A call with a relative target.
