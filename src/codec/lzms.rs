@@ -109,7 +109,11 @@ impl Lzms {
         Ok(())
     }
 
-    #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "the hot loop: see its comments")]
+    #[allow(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "the hot loop: see its comments"
+    )]
     fn unpack(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<()> {
         let slots = offset_slots(out.len());
         self.literals.begin(256)?;
@@ -433,7 +437,11 @@ impl Adaptive {
 
     /// Makes the code of the counts: symbols and trees that are as frequent are joined in the order of their
     /// making, symbols first.
-    #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "places in `nodes` and `lengths`")]
+    #[allow(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "places in `nodes` and `lengths`"
+    )]
     fn make(&mut self) -> Result<()> {
         self.left = self.every;
         let symbols = self.counts.len();

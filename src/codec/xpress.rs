@@ -39,7 +39,11 @@ impl Xpress {
     ///
     /// # Errors
     /// `Damaged` where it does not.
-    #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "the hot loop: see its comments")]
+    #[allow(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "the hot loop: see its comments"
+    )]
     pub fn chunk(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<()> {
         let Some((table, rest)) = chunk.split_at_checked(TABLE) else {
             return Err(Error::damaged("XPRESS chunk shorter than its table"));
@@ -195,7 +199,9 @@ mod tests {
     #[test]
     fn what_wimlib_packed_is_decoded() {
         let mut codes = vec![(10, 6), (32, 4), (48, 6), (313, 3)];
-        codes.extend((49..=57).chain([97, 98, 99, 101, 102, 105, 108, 110, 111, 116]).map(|symbol| (symbol, 5)));
+        codes.extend(
+            (49..=57).chain([97, 98, 99, 101, 102, 105, 108, 110, 111, 116]).map(|symbol| (symbol, 5)),
+        );
         codes.extend([256, 287, 306, 362, 373, 379].map(|symbol| (symbol, 5)));
         let rest = [
             0x22, 0x7c, 0x6b, 0xfd, 0x48, 0x4b, 0xff, 0x25, 0x01, 0x2b, 0xbf, 0xa9, 0xcc, 0xb7, 0x8f, 0x29,

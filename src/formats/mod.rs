@@ -33,7 +33,8 @@ pub struct Format {
 }
 
 /// Every format, in no particular order: evidence decides.
-pub static FORMATS: &[&Format] = &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT, &wim::FORMAT];
+pub static FORMATS: &[&Format] =
+    &[&cab::FORMAT, &directory::FORMAT, &iso9660::FORMAT, &udf::FORMAT, &wim::FORMAT];
 
 /// How to open.
 #[derive(Debug, Clone, Default)]

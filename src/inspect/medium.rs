@@ -2,8 +2,8 @@
 
 use super::disc::fit;
 use super::package::{identity, packages};
-use super::windows::windows;
 use super::platform::{Counts, KeyFile, Platform, PlatformSurvey, ReadBudget, survey};
+use super::windows::windows;
 use crate::container::{Container, Entry, EntryKind, Role};
 use crate::formats::Options;
 use crate::report::{self, Inspect};

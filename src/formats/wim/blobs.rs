@@ -88,7 +88,9 @@ impl Blobs {
                 let method = match flags & ResourceHeader::COMPRESSED {
                     0 => Method::Stored,
                     _ if method == Method::Stored => {
-                        return Err(Error::damaged("packed resource where nothing is packed").at("resource", at));
+                        return Err(
+                            Error::damaged("packed resource where nothing is packed").at("resource", at)
+                        );
                     }
                     _ => method,
                 };
@@ -128,9 +130,8 @@ impl Blobs {
         let table = if header.pipable { Table::Pipable } else { Table::Front };
         self.methods.push((header.method, header.chunk, table));
         let at = header.lookup.at;
-        let bytes = self
-            .whole(files, part, &header.lookup, limits)
-            .map_err(|error| error.at("lookup table", at))?;
+        let bytes =
+            self.whole(files, part, &header.lookup, limits).map_err(|error| error.at("lookup table", at))?;
         if bytes.len() % LINE != 0 {
             let what = format!("the lookup table has {} bytes, no multiple of {LINE}", bytes.len());
             findings.push(Finding::new(Severity::Damaged, what));

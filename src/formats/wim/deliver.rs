@@ -6,15 +6,17 @@ use super::blobs::{Place, Sha1};
 use super::header::Method;
 use super::resource::{Resource, ResourceReader};
 use crate::ahead::decode_ahead;
-use crate::container::{Container, Entry, EntryId, EntryKind};
+use crate::container::{Container, EntryId, EntryKind};
 use crate::error::{Error, Kind, Result};
+use crate::limits::Limits;
 use crate::sink::{CHUNK, Sink, Want, deliver};
+use crate::source::{SourceReader, Spool};
 use sha1::Digest;
 use std::io::{self, Read};
 
 /// Bytes that one thread unpacks at a time, unless a chunk is larger.
 const STRETCH: u64 = 1 << 20;
-/// A blob with several names is kept for the others up to this size; a larger one is unpacked again.
+/// A blob with several names is kept for the others: up to this size in memory, then in a temporary file.
 const KEPT: u64 = 16 << 20;
 
 /// A blob that is wanted, and the members that are it.
@@ -72,7 +74,8 @@ fn plan(wim: &Wim, wanted: &[EntryId]) -> Result<(Vec<Job>, Vec<Wanted>)> {
         let found = wim.blobs.get(blob).filter(|blob| entry.kind == EntryKind::File && blob.bytes > 0);
         match found.and_then(|found| Some((wim.blobs.resource(found).ok()?, found))) {
             Some(((resource, offset), found))
-                if resource.method != Method::Stored || matches!(found.place, Place::Solid { .. }) =>
+                if (resource.method != Method::Stored || matches!(found.place, Place::Solid { .. }))
+                    && wim.files.part(resource.part).is_ok_and(|source| resource.has_room(&**source)) =>
             {
                 packed.push(((resource.part, resource.at, offset), blob, id));
             }
@@ -209,7 +212,7 @@ struct Now {
     live: Option<EntryId>,
     /// Those that come after it.
     others: Vec<EntryId>,
-    kept: Option<Vec<u8>>,
+    kept: Option<Spool>,
     sha1: sha1::Sha1,
 }
 
@@ -289,7 +292,8 @@ impl Delivery<'_, '_> {
             }
         }
         let others: Vec<EntryId> = members.collect();
-        let kept = (!others.is_empty() && wanted.bytes <= KEPT).then(Vec::new);
+        let limits = Limits { spool_memory: KEPT, ..Limits::default() };
+        let kept = (!others.is_empty()).then(|| Spool::new(&limits));
         self.now = Some(Now { wanted: number, live, others, kept, sha1: sha1::Sha1::new() });
         Ok(())
     }
@@ -298,8 +302,11 @@ impl Delivery<'_, '_> {
         let Some(now) = self.now.as_mut().filter(|now| now.wanted == number) else { return Ok(()) };
         let Some(id) = now.live else { return Ok(()) };
         now.sha1.update(bytes);
-        if let Some(kept) = &mut now.kept {
-            kept.extend_from_slice(bytes);
+        if let Some(kept) = &mut now.kept
+            && kept.write(bytes).is_err()
+        {
+            // There is no room for it: the others unpack it again.
+            now.kept = None;
         }
         let outcome = self.sink.chunk(bytes);
         if outcome.is_err() {
@@ -337,18 +344,16 @@ impl Delivery<'_, '_> {
         if let Some(id) = now.live {
             self.sink.end(self.wim.entry(id)?, Ok(()))?;
         }
+        let kept = now.kept.filter(|_| now.live.is_some()).and_then(|kept| kept.finish().ok());
         for id in now.others {
-            let entry = self.wim.entry(id)?;
-            match &now.kept {
-                Some(kept) if now.live.is_some() => self.copy(id, entry, kept)?,
-                _ => self.again.push(id),
-            }
+            let Some(kept) = kept.clone() else {
+                self.again.push(id);
+                continue;
+            };
+            let open = || Ok(Box::new(SourceReader::new(kept)) as Box<dyn Read + Send>);
+            deliver(self.wim.source(), (id, self.wim.entry(id)?), open, self.sink)?;
         }
         Ok(())
-    }
-
-    fn copy(&mut self, id: EntryId, entry: &Entry, bytes: &[u8]) -> Result<()> {
-        deliver(self.wim.source(), (id, entry), || Ok(Box::new(io::Cursor::new(bytes))), self.sink)
     }
 }
 

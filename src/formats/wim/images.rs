@@ -96,7 +96,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Image>> {
     let text = text.trim_end_matches('\0');
     guarded("XML data", || {
         let options = ParsingOptions { nodes_limit: MOST_NODES, ..ParsingOptions::default() };
-        let document = Document::parse_with_options(text, options).map_err(|_| wrong("no well-formed XML"))?;
+        let document =
+            Document::parse_with_options(text, options).map_err(|_| wrong("no well-formed XML"))?;
         let images = document.root_element().children().filter(|node| node.has_tag_name("IMAGE"));
         Ok(images.take(1 << 16).map(image).collect())
     })
@@ -144,7 +145,8 @@ fn text(node: Node<'_, '_>, name: &str) -> Option<String> {
 
 /// The words with which the titles of all images begin: the product, where images are its editions.
 pub(super) fn common_title(images: &[Image]) -> Option<String> {
-    let mut titles = images.iter().map(|image| image.title().map(|title| title.split(' ').collect::<Vec<_>>()));
+    let mut titles =
+        images.iter().map(|image| image.title().map(|title| title.split(' ').collect::<Vec<_>>()));
     let mut common = titles.next()??;
     for title in titles {
         let title = title?;
@@ -197,8 +199,12 @@ mod tests {
     #[test]
     fn editions_have_their_product_in_common() {
         let image = |title: &str| Image { name: Some(title.to_owned()), ..Image::default() };
-        let title = |titles: &[&str]| common_title(&titles.iter().map(|title| image(title)).collect::<Vec<_>>());
-        assert_eq!(title(&["Windows Server 2019 Core", "Windows Server 2019 Full"]).unwrap(), "Windows Server 2019");
+        let title =
+            |titles: &[&str]| common_title(&titles.iter().map(|title| image(title)).collect::<Vec<_>>());
+        assert_eq!(
+            title(&["Windows Server 2019 Core", "Windows Server 2019 Full"]).unwrap(),
+            "Windows Server 2019"
+        );
         assert_eq!(title(&["Windows 10 Home", "Windows 10 Pro"]).unwrap(), "Windows 10");
         assert_eq!(title(&["Image 1", "Image 2"]), None);
         assert_eq!(title(&["A B", ""]), None);

@@ -355,14 +355,7 @@ fn layer(header: &Header, blobs: &Blobs, images: usize, files: u64) -> Layer {
     if header.parts > 1 {
         detail.push_str(&format!(", {} parts", header.parts));
     }
-    Layer {
-        path: String::new(),
-        format: FORMAT.name,
-        detail,
-        label: None,
-        entries: Some(files),
-        used: true,
-    }
+    Layer { path: String::new(), format: FORMAT.name, detail, label: None, entries: Some(files), used: true }
 }
 
 impl Container for Wim {
@@ -392,7 +385,8 @@ impl Container for Wim {
                     return Ok(Box::new(deliver::Checked::new(reader, blob.bytes, blob.sha1)));
                 }
             };
-            let slice = Slice::new(self.files.part(resource.part)?.clone(), at..at.saturating_add(blob.bytes));
+            let slice =
+                Slice::new(self.files.part(resource.part)?.clone(), at..at.saturating_add(blob.bytes));
             let reader = crate::source::SourceReader::new(Arc::new(slice));
             return Ok(Box::new(deliver::Checked::new(reader, blob.bytes, blob.sha1)));
         }

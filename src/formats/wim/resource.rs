@@ -45,6 +45,18 @@ impl Resource {
         self.bytes.div_ceil(u64::from(self.chunk).max(1))
     }
 
+    /// False where it cannot be as large as it claims: its table has no room for so many chunks.
+    pub(super) fn has_room(&self, source: &dyn Source) -> bool {
+        let chunks = self.chunks();
+        match &self.table {
+            Table::Known(starts) => starts.len() as u64 == chunks.saturating_add(1),
+            _ => {
+                self.at.saturating_add(self.packed) <= source.len()
+                    && chunks.saturating_sub(1).saturating_mul(4) <= self.packed
+            }
+        }
+    }
+
     /// Bytes that chunk `number` unpacks to.
     fn chunk_bytes(&self, number: u64) -> Result<usize> {
         let from = number.saturating_mul(self.chunk.into());
@@ -86,9 +98,9 @@ impl Resource {
         let bytes = read_vec(source, at, entries.saturating_mul(width))
             .map_err(|error| error.at("chunk table", at))?;
         let width = usize::try_from(width).unwrap_or(8);
-        let read = bytes.chunks_exact(width).map(|entry| {
-            entry.iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte))
-        });
+        let read = bytes
+            .chunks_exact(width)
+            .map(|entry| entry.iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)));
         let begin = (first == 0).then_some(0);
         let mut offsets = begin.into_iter().chain(read).chain((last == chunks).then_some(data));
         let Some(mut from) = offsets.next() else { return Ok(out) };

@@ -37,7 +37,8 @@ pub(super) fn others(
 fn name(first: &str, number: u16) -> String {
     let (stem, extension) = first.rsplit_once('.').unwrap_or((first, "swm"));
     // `install1.swm` goes on as `install2.swm`, too.
-    let stem = stem.strip_suffix('1').filter(|rest| !rest.ends_with(|c: char| c.is_ascii_digit())).unwrap_or(stem);
+    let stem =
+        stem.strip_suffix('1').filter(|rest| !rest.ends_with(|c: char| c.is_ascii_digit())).unwrap_or(stem);
     format!("{stem}{number}.{extension}")
 }
 

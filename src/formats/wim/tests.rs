@@ -42,7 +42,11 @@ fn any_range_of_a_member_is_what_reading_it_gives() {
             assert_eq!(source.len(), whole.len() as u64);
             for (at, len) in [(0, whole.len()), (whole.len() / 2, 10), (whole.len() / 3, 40_000), (0, 1)] {
                 let len = len.min(whole.len() - at);
-                assert_eq!(read_vec(&*source, at as u64, len as u64).unwrap(), &whole[at..at + len], "{name}");
+                assert_eq!(
+                    read_vec(&*source, at as u64, len as u64).unwrap(),
+                    &whole[at..at + len],
+                    "{name}"
+                );
             }
         }
     }

@@ -197,6 +197,10 @@ impl<'a> Trees<'a> {
                 self.place(&mut entry, blob);
                 if dentry.attributes & ENCRYPTED != 0 {
                     blob = SEALED;
+                    // Not to be copied as it lies there.
+                    if let Location::Stored(extents) = &entry.location {
+                        entry.location = Location::Packed(extents.clone());
+                    }
                 }
             }
             if dentry.group != 0 && !is_reparse {
@@ -207,7 +211,8 @@ impl<'a> Trees<'a> {
         if is_reparse && !is_link {
             self.others += 1;
             if self.others <= 16 {
-                let what = format!("a reparse point with the tag {:#010x}, shown as it is stored", dentry.tag);
+                let what =
+                    format!("a reparse point with the tag {:#010x}, shown as it is stored", dentry.tag);
                 self.findings.push(Finding::about(Severity::Note, path.text(), what));
             }
         }
