@@ -33,6 +33,7 @@ const OFFSET_RUNS: [u8; 21] =
     [9, 0, 9, 7, 10, 15, 15, 20, 20, 30, 33, 40, 42, 45, 60, 73, 80, 85, 95, 105, 6];
 
 /// The least value of each slot, and how many further bits follow.
+#[allow(clippy::indexing_slicing, reason = "made when this is compiled")]
 const fn slots<const COUNT: usize>(runs: &[u8], end: u32) -> [(u32, u32); COUNT] {
     let mut out = [(0, 0); COUNT];
     let (mut base, mut slot, mut power) = (0u32, 0, 0);
@@ -101,7 +102,7 @@ impl Lzms {
     /// # Errors
     /// `Damaged` where it does not.
     pub fn chunk(&mut self, chunk: &[u8], out: &mut [u8]) -> Result<()> {
-        if chunk.len() % 2 != 0 || chunk.len() < 4 || out.len() > LARGEST {
+        if !chunk.len().is_multiple_of(2) || chunk.len() < 4 || out.len() > LARGEST {
             return Err(Error::damaged("LZMS chunk of an impossible size"));
         }
         self.unpack(chunk, out)?;

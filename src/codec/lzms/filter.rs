@@ -67,6 +67,7 @@ impl Filter {
 }
 
 /// The first bytes of the instructions that count.
+#[allow(clippy::indexing_slicing, reason = "made when this is compiled")]
 const BEGINS: [bool; 256] = {
     let mut out = [false; 256];
     let first = [0x48, 0x4c, 0xe8, 0xe9, 0xf0, 0xff];

@@ -315,7 +315,10 @@ fn facts(header: &Header, images: &[Image]) -> Facts {
         _ => images::common_title(images).or(images::agreed(images, |image| image.product_name.clone())),
     };
     add("product", product);
-    add("version", images::agreed(images, Image::build));
+    // Revisions may differ from image to image; then the build without one is what they share.
+    let version = || images::agreed(images, |image| image.version);
+    let version = || version().map(|(major, minor, build)| format!("{major}.{minor}.{build}"));
+    add("version", images::agreed(images, Image::build).or_else(version));
     add("platform", images::agreed(images, Image::platform).map(str::to_owned));
     let languages = images::agreed(images, |image| Some(image.languages.clone()));
     add("languages", languages.filter(|list| !list.is_empty()).map(|list| list.join(", ")));
