@@ -19,9 +19,9 @@ use crate::container::{
 };
 use crate::error::{Error, Result};
 use crate::sink::{self, Sink, Want};
-use crate::source::{SharedSource, Slice, Source};
+use crate::source::{SharedSource, Slice, Source, read_up_to};
 use deliver::Member;
-use run::{Run, RunReader, Wrong};
+use run::{Lack, Run, RunReader, Wrong};
 use set::Set;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -86,10 +86,12 @@ struct Cab {
     catalogue: Catalogue,
     runs: Vec<Run>,
     threads: usize,
+    /// False where the first block has no checksum: then the writer made none.
+    has_checksums: bool,
 }
 
 fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
-    let head = crate::source::read_up_to(&*source, 0, 64 << 10)?;
+    let head = read_up_to(&*source, 0, 64 << 10)?;
     let Some(at) = embedded(&head) else { return Ok(Box::new(Cab::open(source, options)?)) };
     let at = at as u64;
     let end = at.saturating_add(extent_at(&*source, at)?.unwrap_or(0));
@@ -121,7 +123,7 @@ impl Cab {
         }
         let (version, number) = (cabinet.version, cabinet.number);
         let set = Set::gather(&source, cabinet, options, &mut findings)?;
-        let (runs, files) = set.join(&mut findings);
+        let (mut runs, files) = set.join(&mut findings);
         if files.len() as u64 > options.limits.entries {
             return Err(Error::limit("entries", options.limits.entries));
         }
@@ -142,6 +144,7 @@ impl Cab {
             }
             catalogue.entries.push(entry);
         }
+        bound(&mut runs, &catalogue.entries, options.limits.unpacked(set.bytes()));
         let mut methods: Vec<String> = runs.iter().map(|run| run.method.title()).collect();
         methods.sort();
         methods.dedup();
@@ -163,12 +166,36 @@ impl Cab {
             used: true,
         });
         catalogue.findings = findings.finish();
-        Ok(Self { catalogue, runs, threads: options.decoders() })
+        let first = runs.iter().flat_map(|run| &run.parts).find(|part| part.blocks > 0);
+        let has_checksums = match first {
+            Some(part) => read_up_to(&*part.source, part.at, 4)? != [0; 4],
+            None => false,
+        };
+        Ok(Self { catalogue, runs, threads: options.decoders(), has_checksums })
     }
 
     fn run(&self, number: u32) -> Result<&Run> {
         let run = usize::try_from(number).ok().and_then(|number| self.runs.get(number));
         run.ok_or_else(|| Error::not_found(format!("folder {number}"), None))
+    }
+}
+
+/// Folders that unpack to more than `most` bytes together are not unpacked: many may share the same blocks, and
+/// small members at their ends cost as much as large ones.
+fn bound(runs: &mut [Run], entries: &[Entry], most: u64) {
+    let mut ends = vec![0; runs.len()];
+    for entry in entries {
+        let Location::Solid { run, offset } = entry.location else { continue };
+        if let Some(end) = usize::try_from(run).ok().and_then(|run| ends.get_mut(run)) {
+            *end = offset.saturating_add(entry.bytes).max(*end);
+        }
+    }
+    let mut sum = 0u64;
+    for (run, end) in runs.iter_mut().zip(ends) {
+        sum = sum.saturating_add(run.most().min(end));
+        if sum > most && run.lacks_begin.is_none() {
+            run.lacks_begin = Some(Lack::Limit(most));
+        }
     }
 }
 
@@ -182,7 +209,7 @@ impl Container for Cab {
     }
 
     fn member_checksum(&self) -> Option<&'static str> {
-        Some("checksum")
+        self.has_checksums.then_some("checksum")
     }
 
     fn open(&self, id: EntryId) -> Result<Box<dyn Read + Send + '_>> {

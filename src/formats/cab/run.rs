@@ -68,12 +68,15 @@ pub(super) enum Lack {
     Cabinet(String),
     /// There is no such folder.
     Folder,
+    /// All folders before it unpack to as many bytes as a medium may.
+    Limit(u64),
 }
 
 impl Lack {
     fn error(&self) -> Error {
         match self {
             Self::Cabinet(name) => Error::not_found(format!("cabinet {name} of the set"), None),
+            Self::Limit(most) => Error::limit("bytes of all folders", *most),
             Self::Folder => Error::invalid("folder of a file").at("CFFILE", 0).field("iFolder"),
         }
     }
@@ -91,6 +94,13 @@ pub(super) struct Run {
 
 /// A range of an unpacked folder whose bytes are wrong, and why.
 type WrongRange = (Range<u64>, Arc<Error>);
+
+impl Run {
+    /// Bytes that it unpacks to at most.
+    pub(super) fn most(&self) -> u64 {
+        self.parts.iter().map(|part| u64::from(part.blocks) * lzx::FRAME as u64).sum()
+    }
+}
 
 /// Ranges of an unpacked folder whose bytes are wrong, written down by the reader before it gives them.
 #[derive(Debug, Clone, Default)]

@@ -78,6 +78,11 @@ impl Set {
         Ok(set)
     }
 
+    /// Bytes of all cabinets.
+    pub(super) fn bytes(&self) -> u64 {
+        self.volumes.iter().map(|volume| volume.source.len()).sum()
+    }
+
     /// The folders as they are packed, and each file with the number of its folder.
     pub(super) fn join(&self, findings: &mut Findings) -> (Vec<Run>, Vec<(&File, usize)>) {
         let mut runs: Vec<Run> = Vec::new();

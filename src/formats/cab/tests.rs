@@ -144,3 +144,20 @@ fn a_header_of_another_version_is_refused() {
     let error = (FORMAT.open)(Arc::new(bytes), &Options::default()).err().unwrap();
     assert!(matches!(error.kind(), Kind::Unsupported(_)), "{error}");
 }
+
+#[test]
+fn folders_that_share_their_blocks_are_bounded_together() {
+    let mut bytes = cabinet(
+        &vec![vec![7; 1 << 20]; 300],
+        &(0..300).map(|i| (format!("{i}"), 1, (1 << 20) - 1, i)).collect::<Vec<_>>(),
+    );
+    // All folders at the place of the first.
+    let first = bytes[36..40].to_vec();
+    (0..300).for_each(|i| bytes[36 + 8 * i..40 + 8 * i].copy_from_slice(&first));
+    let limits = crate::Limits { unpacked_ratio: 1, unpacked_floor: 100 << 20, ..crate::Limits::default() };
+    let container = (FORMAT.open)(Arc::new(bytes), &Options { limits, ..Options::default() }).unwrap();
+    let mut tally = Tally::default();
+    container.read_in_order(&(0..300).map(EntryId).collect::<Vec<_>>(), &mut tally).unwrap();
+    assert_eq!((tally.whole, tally.failed.len()), (100, 200));
+    assert!(tally.failed.iter().all(|what| what.contains("bytes of all folders")), "{:?}", tally.failed);
+}
