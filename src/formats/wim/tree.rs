@@ -47,6 +47,8 @@ pub(super) struct Trees<'a> {
     links: HashMap<(u32, u64), u64>,
     path_bytes: u64,
     others: u64,
+    /// Bytes of the metadata that are not used yet: where entries overlap, they are used twice.
+    left: usize,
 }
 
 /// An entry's fixed part and names.
@@ -76,6 +78,7 @@ impl<'a> Trees<'a> {
             links: HashMap::new(),
             path_bytes: 0,
             others: 0,
+            left: 0,
         }
     }
 
@@ -103,6 +106,7 @@ impl<'a> Trees<'a> {
         let security = Fields::new("security data", metadata, 0).u32_le(0, "total length")?;
         let root = usize::try_from(security).unwrap_or(usize::MAX).max(8).checked_next_multiple_of(8);
         let root = root.ok_or_else(|| Error::damaged("security data").during("metadata"))?;
+        self.left = metadata.len();
         let root = match dentry(metadata, root)? {
             Some(root) => root,
             None => return Ok(()),
@@ -150,6 +154,8 @@ impl<'a> Trees<'a> {
     ) -> Result<()> {
         let mut at = usize::try_from(at).map_err(|_| Error::damaged("directory beyond the metadata"))?;
         while let Some(dentry) = dentry(metadata, at)? {
+            let used = dentry.next.saturating_sub(at);
+            self.left = self.left.checked_sub(used).ok_or_else(|| Error::damaged("entries that overlap"))?;
             at = dentry.next;
             let name = name(&dentry.name);
             if name.text().is_empty() {
