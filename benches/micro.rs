@@ -257,3 +257,72 @@ mod codec {
         });
     }
 }
+
+/// The decoders of Windows images, each over the packed chunks of a fixture.
+mod wim_codec {
+    use super::{Bencher, BytesCount, fixture};
+    use discless::codec::lzms::Lzms;
+    use discless::codec::lzx::{Lzx, Parameters};
+    use discless::codec::xpress::Xpress;
+    use discless::source::read_up_to;
+
+    /// The chunk size, and the chunk and unpacked size of each chunk that is packed.
+    fn chunks(path: &str) -> (usize, Vec<(Vec<u8>, usize)>) {
+        let bytes = read_up_to(&*fixture(path), 0, 1 << 20).expect("it is there");
+        let number = |at: usize, len: usize| {
+            bytes[at..at + len].iter().rev().fold(0usize, |sum, byte| sum << 8 | usize::from(*byte))
+        };
+        let (step, table, lines) = (number(20, 4), number(56, 8), number(48, 7) / 50);
+        let mut out = Vec::new();
+        for line in (0..lines).map(|line| table + 50 * line).filter(|line| bytes[line + 7] & 4 != 0) {
+            let (packed, at, whole) = (number(line, 7), number(line + 8, 8), number(line + 16, 8));
+            let count = whole.div_ceil(step);
+            let heads = 4 * (count - 1);
+            for chunk in 0..count {
+                let begin = if chunk == 0 { 0 } else { number(at + 4 * (chunk - 1), 4) };
+                let end = if chunk + 1 == count { packed - heads } else { number(at + 4 * chunk, 4) };
+                let len = step.min(whole - chunk * step);
+                if end - begin < len {
+                    out.push((bytes[at + heads + begin..at + heads + end].to_vec(), len));
+                }
+            }
+        }
+        (step, out)
+    }
+
+    fn bench(
+        bencher: Bencher<'_, '_>,
+        path: &str,
+        mut decode: impl FnMut(&[u8], &mut [u8]) -> discless::Result<()>,
+    ) {
+        let (step, chunks) = chunks(path);
+        let mut out = vec![0; step];
+        let bytes: usize = chunks.iter().map(|(_, len)| len).sum();
+        bencher.counter(BytesCount::new(bytes)).bench_local(|| {
+            for (chunk, len) in &chunks {
+                decode(chunk, &mut out[..*len]).expect("the fixture is sound");
+            }
+        });
+    }
+
+    #[divan::bench]
+    fn xpress(bencher: Bencher<'_, '_>) {
+        let mut xpress = Xpress::new();
+        bench(bencher, "wim/xpress-32k/input.wim", |chunk, out| xpress.chunk(chunk, out));
+    }
+
+    #[divan::bench]
+    fn lzx(bencher: Bencher<'_, '_>) {
+        let mut lzx = Lzx::new(Parameters::wim(15)).expect("a window of 32 KiB");
+        bench(bencher, "wim/lzx-32k/input.wim", |chunk, out| {
+            lzx.reset();
+            lzx.frame(chunk, out)
+        });
+    }
+
+    #[divan::bench]
+    fn lzms(bencher: Bencher<'_, '_>) {
+        let mut lzms = Lzms::new();
+        bench(bencher, "wim/lzms-32k/input.wim", |chunk, out| lzms.chunk(chunk, out));
+    }
+}

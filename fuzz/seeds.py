@@ -7,6 +7,7 @@
     seeds.py lists DIR              lists of digests in the usual layouts
     seeds.py paths DIR              paths that mislead
     seeds.py blocks TESTDATA DIR    packed blocks of the cabinets of testdata, below DIR by their method
+    seeds.py chunks TESTDATA DIR    packed chunks of the WIM files of testdata, the same way
     seeds.py unpack IN OUT          an input in the sparse form as the image it stands for
 
 The sparse form keeps the blocks that are not zeros, so that a UDF image, whose first descriptor lies 512 KiB in,
@@ -69,6 +70,30 @@ def images(testdata, folder):
                 packed = pack(gzip.decompress(image) if name.endswith(".gz") else image)
                 if len(packed) <= MOST:
                     put(os.path.join(folder, form), case, packed)
+
+
+def chunks(testdata, folder):
+    """The resources of WIM files with chunks of at most 32 KiB, as the codec targets take them."""
+    for case, kind in (("xpress-4k", "xpress"), ("xpress-32k", "xpress"), ("lzms-32k", "lzms")):
+        path = os.path.join(testdata, "wim", case, "input.wim")
+        packed = not os.path.exists(path)
+        with (gzip.open(path + ".gz") if packed else open(path, "rb")) as file:
+            data = file.read()
+        (step,) = struct.unpack_from("<I", data, 20)
+        size, at = struct.unpack_from("<QQ", data, 48)
+        for line in range(at, at + (size & (1 << 56) - 1), 50):
+            packed, place, whole = struct.unpack_from("<QQQ", data, line)
+            flags, packed = packed >> 56, packed & (1 << 56) - 1
+            if not flags & 4:
+                continue
+            count = -(-whole // step)
+            table = 4 * (count - 1)
+            offsets = [0, *struct.unpack_from(f"<{count - 1}I", data, place), packed - table]
+            out = b""
+            for number in range(count):
+                chunk = data[place + table + offsets[number]:place + table + offsets[number + 1]]
+                out += struct.pack("<HH", min(step, whole - number * step), len(chunk)) + chunk
+            put(os.path.join(folder, kind), f"{case}-{line}", out[:MOST])
 
 
 def blocks(testdata, folder):
@@ -228,6 +253,7 @@ if __name__ == "__main__":
         case ["lists", folder]: lists(folder)
         case ["paths", folder]: paths(folder)
         case ["blocks", testdata, folder]: blocks(testdata, folder)
+        case ["chunks", testdata, folder]: chunks(testdata, folder)
         case ["unpack", source, target]:
             with open(source, "rb") as file: image = unpack(file.read())
             with open(target, "wb") as file: file.write(image)

@@ -3,7 +3,7 @@
 
 use crate::container::{Container, EntryId, EntryKind};
 use crate::error::{Error, Result};
-use crate::formats::{Options, directory};
+use crate::formats::{Options, directory, wim};
 use crate::limits::Limits;
 use crate::medium;
 use crate::select;
@@ -117,12 +117,26 @@ fn is_stream(path: &Path) -> bool {
     }
 }
 
+/// The member of that path.
+///
+/// # Errors
+/// As [`select::find`].
+pub fn member(container: &dyn Container, path: &str) -> Result<EntryId> {
+    select::find(container.entries(), path).or_else(|error| {
+        // A WIM file with one image shows no numbers; who writes the image's number means the same.
+        match path.strip_prefix("1/").filter(|_| container.format() == wim::FORMAT.name) {
+            Some(rest) => select::find(container.entries(), rest).map_err(|_| error),
+            None => Err(error),
+        }
+    })
+}
+
 /// The member of that path, which must be a file.
-fn file(container: &dyn Container, member: &str) -> Result<EntryId> {
-    let id = select::find(container.entries(), member)?;
+fn file(container: &dyn Container, path: &str) -> Result<EntryId> {
+    let id = member(container, path)?;
     match container.entry(id)?.kind {
         EntryKind::File => Ok(id),
-        _ => Err(Error::usage(format!("{member} is no file"))),
+        _ => Err(Error::usage(format!("{path} is no file"))),
     }
 }
 

@@ -30,6 +30,11 @@ import zipfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TIMEOUT = 120
+# One image is applied as it is, several each below its number; the parts of a set lie beside the first.
+WIMLIB = """count=$(wimlib-imagex info "$1" | sed -n 's/^Image Count: *//p'); set -- "$1" "${1%.*}[0-9]*.swm"
+[ -e "$(dirname "$1")/input2.swm" ] && ref=--ref=$2
+for n in $(seq "$count"); do [ "$count" = 1 ] && to=. || { to=$n; mkdir $n; }; wimlib-imagex apply "$1" $n $to $ref; done
+wimlib-imagex info "$1" --extract-xml="[xml]" """
 EXTRACT = {
     "7zz": lambda f: ["7zz", "x", "-y", "-bd", "-psecret", f],
     "bsdtar": lambda f: ["bsdtar", "-xf", f],
@@ -38,6 +43,7 @@ EXTRACT = {
     "msiextract": lambda f: ["msiextract", f],
     "innoextract": lambda f: ["innoextract", "-q", "-m", "-e", f],
     "unsquashfs": lambda f: ["unsquashfs", "-q", "-n", "-no-xattrs", "-d", ".", "-f", f],
+    "wimlib-imagex": lambda f: ["sh", "-c", WIMLIB, "sh", f],
     "gcab": lambda f: ["gcab", "-x", f],
 }
 PEERS = {
@@ -51,6 +57,7 @@ PEERS = {
     "sfx": ["7zz"],
     "tar": ["bsdtar", "7zz"],
     "squashfs": ["unsquashfs", "7zz"],
+    "wim": ["wimlib-imagex", "7zz"],
 }
 # Package, file name, members that are wanted (a pattern), their format.
 REAL = [

@@ -5,7 +5,7 @@ use super::args::Cat;
 use super::list::options;
 use super::ui::Ui;
 use discless::container::EntryKind;
-use discless::{Error, Result, nest, select};
+use discless::{Error, Result, nest};
 use std::io::{Read, Write};
 
 pub(super) fn run(ui: &Ui, args: &Cat) -> Result<Exit> {
@@ -19,7 +19,7 @@ pub(super) fn run(ui: &Ui, args: &Cat) -> Result<Exit> {
     let named = nest::open(&spec, &mut std::io::stdin(), &options)?;
     let name = named.name.clone();
     let container = named.container(&options)?;
-    let id = select::find(container.entries(), last).map_err(|error| error.of(&name))?;
+    let id = nest::member(&*container, last).map_err(|error| error.of(&name))?;
     let entry = container.entry(id)?;
     if entry.kind != EntryKind::File {
         return Err(Error::usage(format!("{last} is no file")).of(&name));

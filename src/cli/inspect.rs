@@ -66,6 +66,28 @@ fn one(spec: &str, options: &Options) -> Result<report::Inspect> {
     }
 }
 
+/// The images of Windows media: number, name, identifier, build, size.
+fn editions(out: &mut String, report: &report::Inspect) {
+    if report.editions.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\neditions");
+    for edition in &report.editions {
+        let words = [&edition.id, &edition.platform, &edition.build];
+        let words = words.into_iter().filter(|word| !word.is_empty()).map(|word| for_terminal(word));
+        let words: Vec<_> = words.collect();
+        let size = show::size(edition.bytes);
+        let name = for_terminal(&edition.name);
+        let _ = writeln!(out, "  {}  {name}: {}, {size}", edition.index, words.join(", "));
+    }
+    if let Some(channel) = &report.channel {
+        let _ = writeln!(out, "  channel: {}", for_terminal(channel));
+    }
+    for advice in &report.advice {
+        let _ = writeln!(out, "  {}: {}", advice.severity, for_terminal(&advice.note));
+    }
+}
+
 fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
     let mut out = String::new();
     let label = report.volume.get("label").map(|label| for_terminal(label).into_owned());
@@ -85,6 +107,7 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
         show::exact(report.source.bytes),
         boot(&report.boot)
     );
+    editions(&mut out, report);
     let _ = writeln!(out, "\nlayers");
     for layer in &report.layers {
         let label =

@@ -65,7 +65,7 @@ fn line(out: &mut String, check: &Check) {
         rest.push(format!("{} bytes{}", exact(*bytes), by(check)));
     }
     if let Some(number) = check.count {
-        rest.push(count(number, "file"));
+        rest.push(count(number, if check.what == "integrity" { "part" } else { "file" }));
     }
     if let (true, Some(Amount::Digest(_))) = (check.outcome != Outcome::Damaged, &check.found) {
         rest.extend(

@@ -3,6 +3,8 @@
 
 mod history;
 mod huffman;
+pub mod lzms;
 pub mod lzx;
 pub mod mszip;
 pub mod quantum;
+pub mod xpress;

@@ -29,6 +29,7 @@ pub mod squashfs;
 pub mod stream;
 pub mod tar;
 pub mod udf;
+pub mod wim;
 pub mod zip;
 
 use crate::container::Container;
@@ -76,6 +77,7 @@ pub static FORMATS: &[&Format] = &[
     &stream::FORMAT,
     &tar::FORMAT,
     &udf::FORMAT,
+    &wim::FORMAT,
     &zip::FORMAT,
 ];
 

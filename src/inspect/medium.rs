@@ -3,6 +3,7 @@
 use super::disc::fit;
 use super::package::{identity, packages};
 use super::platform::{Counts, KeyFile, Platform, PlatformSurvey, ReadBudget, survey};
+use super::windows::windows;
 use crate::container::{Container, Entry, EntryKind, Role};
 use crate::formats::Options;
 use crate::report::{self, Inspect};
@@ -13,7 +14,9 @@ use std::sync::Arc;
 /// Says what `container` is. `name` is what it was called; `lists` are lists of digests that name it.
 #[must_use]
 pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], options: &Options) -> Inspect {
-    let (packages, inner_layers) = packages(container, options);
+    let (mut packages, inner_layers) = packages(container, options);
+    let windows = windows(&**container, &options.limits);
+    packages.extend(windows.packages.iter().cloned());
     let (product, build, languages) = identity(&packages);
     let container = &**container;
     let source = container.source();
@@ -24,24 +27,28 @@ pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], opt
     let facts = container.facts();
     let mut volume: BTreeMap<String, String> =
         facts.named.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    volume.extend(windows.named.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     if let Some(label) = &facts.label {
         volume.insert("label".to_owned(), label.clone());
     }
     let firmware = boot_platforms(container);
+    let mut platform = platform(&found);
+    windows.weigh(&mut platform);
+    let nested = inner_layers.into_iter().chain(windows.layers);
     Inspect {
         source: report::Source { name: name.to_owned(), bytes: have, sha256: None },
         format: container.format().to_owned(),
         complete: declared <= have,
         tail_bytes: have.saturating_sub(declared),
         missing_bytes: declared.saturating_sub(have),
-        layers: container.layers().iter().map(report::Layer::from).chain(inner_layers).collect(),
+        layers: container.layers().iter().map(report::Layer::from).chain(nested).collect(),
         product,
         release: None,
         build,
-        platform: platform(&found),
-        editions: Vec::new(),
+        platform,
+        editions: windows.editions,
         languages,
-        channel: None,
+        channel: windows.channel,
         boot: report::Boot { bios: facts.boot.bios, uefi: firmware },
         disc: is_disc(container).then(|| {
             let fit = fit(have.max(declared));
@@ -55,7 +62,7 @@ pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], opt
         }),
         signature: report::Signature { state: "unsigned".to_owned(), signer: None, signed_at: None },
         checkable: checkable(container, lists),
-        advice: Vec::new(),
+        advice: windows.advice,
         versions: found.files.iter().map(version).collect(),
         evidence: evidence(container, &found),
         findings: container.findings().iter().map(report::Finding::from).collect(),

@@ -5,5 +5,6 @@ mod medium;
 mod package;
 pub mod platform;
 mod unpacked;
+mod windows;
 
 pub use medium::{boot_platforms, inspect};

@@ -28,6 +28,11 @@ impl Package {
         Self { path: path.to_owned(), format: container.format(), named: container.facts().named.clone() }
     }
 
+    /// What was read of a package without opening it.
+    pub(super) fn said(path: &str, format: &'static str, named: Vec<(&'static str, String)>) -> Self {
+        Self { path: path.to_owned(), format, named }
+    }
+
     /// What the package says under that name.
     pub(super) fn fact(&self, name: &str) -> Option<&str> {
         let found = self.named.iter().find(|(known, value)| *known == name && !value.trim().is_empty());
@@ -42,7 +47,7 @@ impl Package {
     /// may be that of the stub.
     fn rank(&self) -> u32 {
         match self.format {
-            "burn" | "inno" => 0,
+            "burn" | "inno" | "wim" => 0,
             "msi" => 1,
             "nsis" | "installshield" | "zip" | "deb" | "rpm" | "appimage" => 2,
             _ => 3,

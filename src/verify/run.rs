@@ -6,7 +6,7 @@ use super::hash::hash;
 use crate::container::{Container, EntryId, EntryKind};
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Kind, NotMedium, Result};
-use crate::formats::Options;
+use crate::formats::{Options, wim};
 use crate::medium;
 use crate::observe::Observer;
 use crate::source::{Digested, SharedSource};
@@ -80,6 +80,7 @@ pub fn verify(
     }
     if let (Depth::Members, Some(container)) = (depth, &container) {
         checks.push(members(&**container, observer)?);
+        checks.extend(integrity(&**container, observer)?);
     }
     let values = match digested {
         Some(digested) => digested.finish(&mut |bytes| {
@@ -175,6 +176,28 @@ fn members(container: &dyn Container, observer: &dyn Observer) -> Result<Check> 
         failed,
         ..Check::new("members", outcome, container.format(), note)
     })
+}
+
+/// Compares a WIM file with its own table of digests, where it has one.
+fn integrity(container: &dyn Container, observer: &dyn Observer) -> Result<Option<Check>> {
+    const WHAT: &str = "integrity";
+    let by = container.format();
+    if by != wim::FORMAT.name {
+        return Ok(None);
+    }
+    let found = match wim::integrity(&**container.source(), observer) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(None),
+        Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Io(_)) => return Err(error),
+        Err(error) => return Ok(Some(Check::new(WHAT, Outcome::Damaged, by, error.to_string()))),
+    };
+    let failed: Vec<String> =
+        found.differ.iter().map(|range| format!("bytes {} to {}", range.start, range.end)).collect();
+    let (outcome, note) = match failed.len() {
+        0 => (Outcome::Ok, "all match its integrity table".to_owned()),
+        n => (Outcome::Damaged, format!("{n} differ from its integrity table")),
+    };
+    Ok(Some(Check { count: Some(found.stretches), failed, ..Check::new(WHAT, outcome, by, note) }))
 }
 
 /// Compares the files of a directory with a list: every file that the list names.

@@ -67,3 +67,19 @@ linked_tree() {
   text "$1/docs/äöü 日本.txt" 1
   dated "$1"
 }
+
+# wim_tree DIR: text, patterns, made code, twins, a hard link and a symbolic one.
+wim_tree() {
+  plain_tree "$1"
+  python3 "$kit/wim.py" code "$1/code.bin" 90000
+  bytes "$1/pattern.bin" 70000
+  python3 -c 'import hashlib; print(end="".join(hashlib.sha256(b"%d" % i).hexdigest() for i in range(300)))' > "$1/digits.txt"
+  cp "$1/readme.txt" "$1/docs/twin.txt"
+  ln "$1/setup.exe" "$1/docs/hard.exe"
+  ln -s ../readme.txt "$1/docs/link"
+  dated "$1"
+}
+
+# wim ARGUMENTS: input.wim of the directory tree, by wimlib.
+wim() { wimlib-imagex capture tree input.wim Plain "$@" > log 2>&1; python3 "$kit/wim.py" stamp input.wim; }
+wim_expect() { python3 "$kit/wim.py" expect "$@"; }
