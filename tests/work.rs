@@ -89,8 +89,18 @@ impl Source for Padded {
 
 #[test]
 fn padding_of_six_gigabytes_is_not_read() {
+    /// Formats that are programs: one fixture of each is enough.
+    const PROGRAMS: [&str; 7] = ["appimage", "burn", "inno", "installshield", "nsis", "pe", "sfx"];
+    /// Behind a program an archive may begin anywhere in the first 64 MiB, which probes and readers search.
+    const PROGRAM_SEARCH: u64 = 280 * MIB;
     let mut count = 0;
-    for fixture in fixtures().iter().filter(|fixture| fixture.is_good() && fixture.is_medium()) {
+    let mut programs = std::collections::HashSet::new();
+    let fixtures = fixtures();
+    for fixture in fixtures.iter().filter(|fixture| fixture.is_good() && fixture.is_medium()) {
+        let format = fixture.name.split('/').next().unwrap();
+        if PROGRAMS.contains(&format) && !programs.insert(format) {
+            continue;
+        }
         let bytes = fixture.bytes();
         let own = bytes.len() as u64;
         let (counting, source) = counted(Padded(bytes, 6_000_000_000 / 2048 * 2048));
@@ -101,7 +111,8 @@ fn padding_of_six_gigabytes_is_not_read() {
         // A table that stands at the end of what was written is searched for 32 MiB back, a later session
         // as far on; the few bytes that it takes to see one are a whole sector where sectors are raw.
         let searched = once || fixture.name.starts_with("raw/");
-        let most = own + 4 * MIB + if searched { 36 * MIB } else { 0 };
+        let search = if PROGRAMS.contains(&format) { PROGRAM_SEARCH } else { 0 };
+        let most = own + 4 * MIB + if searched { 36 * MIB } else { 0 } + search;
         assert!(counting.bytes() < most, "{}: {} bytes were read", fixture.name, counting.bytes());
         count += 1;
     }
