@@ -90,7 +90,8 @@ impl Source for Padded {
 #[test]
 fn padding_of_six_gigabytes_is_not_read() {
     /// Formats that are programs: one fixture of each is enough.
-    const PROGRAMS: [&str; 7] = ["appimage", "burn", "inno", "installshield", "nsis", "pe", "sfx"];
+    const PROGRAMS: [&str; 8] =
+        ["appimage", "burn", "inno", "installshield", "makeself", "nsis", "pe", "sfx"];
     /// Behind a program an archive may begin anywhere in the first 64 MiB, which probes and readers search.
     const PROGRAM_SEARCH: u64 = 280 * MIB;
     let mut count = 0;
