@@ -89,6 +89,7 @@ impl Source for Padded {
 
 #[test]
 fn padding_of_six_gigabytes_is_not_read() {
+    const DISCS: [&str; 3] = ["iso9660", "raw", "udf"];
     /// Formats that are programs: one fixture of each is enough.
     const PROGRAMS: [&str; 8] =
         ["appimage", "burn", "inno", "installshield", "makeself", "nsis", "pe", "sfx"];
@@ -99,7 +100,9 @@ fn padding_of_six_gigabytes_is_not_read() {
     let fixtures = fixtures();
     for fixture in fixtures.iter().filter(|fixture| fixture.is_good() && fixture.is_medium()) {
         let format = fixture.name.split('/').next().unwrap();
-        if PROGRAMS.contains(&format) && !programs.insert(format) {
+        // A compressed stream may go on behind its padding, and archives end where they say.
+        let wanted = DISCS.contains(&format) || (PROGRAMS.contains(&format) && programs.insert(format));
+        if !wanted {
             continue;
         }
         let bytes = fixture.bytes();
