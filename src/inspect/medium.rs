@@ -168,7 +168,7 @@ fn checkable(container: &dyn Container, lists: &[String]) -> Vec<String> {
         out.push(format!("size: the {} structure declares where it ends", container.format()));
     }
     if let Some(checksum) = container.member_checksum() {
-        out.push(format!("members: a {checksum} of each, compared by --deep and when they are extracted"));
+        out.push(format!("members: {checksum} of each, compared by --deep and when they are extracted"));
     }
     if container.layers().iter().any(|layer| layer.format == "udf") {
         out.push("structure: UDF keeps checksums of its descriptors, none of the files' bytes".to_owned());

@@ -1,7 +1,8 @@
 //! What a package says of itself: product, version, languages; and the layers down to what it carries.
 
+use super::language::tag;
 use crate::container::{Container, EntryId, EntryKind, Location};
-use crate::formats::Options;
+use crate::formats::{self, Options};
 use crate::inside::{self, Budget};
 use crate::report::{self, Weighed};
 use std::sync::Arc;
@@ -40,7 +41,11 @@ impl Package {
     }
 
     fn place(&self) -> String {
-        if self.path.is_empty() { format!("the {} itself", self.format) } else { self.path.clone() }
+        if !self.path.is_empty() {
+            return self.path.clone();
+        }
+        let title = formats::by_name(self.format).map_or(self.format, |format| format.title);
+        format!("the {title} itself")
     }
 
     /// How much its word weighs: an installer package says what it installs; a program's version resource
@@ -138,6 +143,12 @@ pub(super) fn identity(packages: &[Package]) -> (Option<Weighed>, Option<Weighed
         })
     };
     let languages = packages.iter().find_map(|package| package.fact("languages")).unwrap_or_default();
-    let languages = languages.split(',').map(str::trim).filter(|tag| !tag.is_empty());
-    (weighed("product", true), weighed("version", false), languages.map(str::to_owned).collect())
+    let languages = languages.split(',').filter_map(|said| tag(said.trim()));
+    let mut tags: Vec<String> = Vec::new();
+    for tag in languages {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    (weighed("product", true), weighed("version", false), tags)
 }
