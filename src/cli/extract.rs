@@ -283,7 +283,10 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
                 0 => "every file that was listed came out".to_owned(),
                 n => format!("{} could not be read", show::count(n, "file")),
             };
-            ui.answer(&format!("damaged: {lost}; see the warnings\n"))?;
+            // What is encrypted, too large or of no known method is not there, and not damaged either.
+            let damaged = broken || out.failed.iter().any(|(_, error)| error.is_damage());
+            let word = if damaged { "damaged" } else { "incomplete" };
+            ui.answer(&format!("{word}: {lost}; see the warnings\n"))?;
         }
     }
     Ok(exit)
