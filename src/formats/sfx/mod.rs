@@ -1,15 +1,15 @@
 //! Self-extractors: a program with an archive behind or within it. The archive's members are shown, not the
 //! program; what the program says of itself is told.
 //!
-//! 1. [`host`]: which program it is and where it ends by its own account.
-//! 2. [`locate`]: archives in resources, in sections, and behind the program, by their structure.
-//! 3. [`stubs`]: which stub it is, by a table of signs.
-//! 4. [`promoted`](super::promoted): the archives opened by their own readers, their places put into the whole file.
-//! 5. [`account`]: every byte of the file belongs to something that is named, or is said to belong to nothing.
+//! 1. `host`: which program it is and where it ends by its own account.
+//! 2. `locate`: archives in resources, in sections, and behind the program, by their structure.
+//! 3. `stubs`: which stub it is, by a table of signs.
+//! 4. `formats::promoted`: the archives opened by their own readers, their places put into the whole file.
+//! 5. `account`: every byte of the file belongs to something that is named, or is said to belong to nothing.
 //!
 //! Formats that know their own programs (NSIS, Inno Setup, InstallShield, Burn) come before this one.
 //!
-//! References: those of the archives; [`locate`] and [`host`] have them.
+//! References: those of the archives; `locate` and `host` have them.
 
 mod host;
 mod locate;
