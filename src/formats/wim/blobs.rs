@@ -104,12 +104,9 @@ impl Blobs {
         match blob.place {
             _ if blob.bytes == 0 => Location::Nowhere,
             Place::Solid { run, offset } => Location::Solid { run, offset },
-            Place::Alone { part: 0, flags, at, packed } => {
-                let extents = Extents::One(Piece { at: Some(at), len: packed });
-                match flags & ResourceHeader::COMPRESSED {
-                    0 => Location::Stored(extents),
-                    _ => Location::Packed(extents),
-                }
+            // Also where it is not compressed: it has a SHA-1 to be compared, so the bytes must be seen.
+            Place::Alone { part: 0, at, packed, .. } => {
+                Location::Packed(Extents::One(Piece { at: Some(at), len: packed }))
             }
             Place::Alone { .. } => {
                 let solids = u32::try_from(self.solids.len()).unwrap_or(u32::MAX);

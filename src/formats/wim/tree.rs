@@ -203,10 +203,6 @@ impl<'a> Trees<'a> {
                 self.place(&mut entry, blob);
                 if dentry.attributes & ENCRYPTED != 0 {
                     blob = SEALED;
-                    // Not to be copied as it lies there.
-                    if let Location::Stored(extents) = &entry.location {
-                        entry.location = Location::Packed(extents.clone());
-                    }
                 }
             }
             if dentry.group != 0 && !is_reparse {
