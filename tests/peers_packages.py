@@ -72,7 +72,8 @@ def walk(root):
     for at, _, files in os.walk(root):
         for name in files:
             full = os.path.join(at, name)
-            if os.path.islink(full):
+            # No links, and no pipes: opening one waits for ever.
+            if os.path.islink(full) or not os.path.isfile(full):
                 continue
             with open(full, "rb") as f:
                 digest = hashlib.file_digest(f, "sha256").hexdigest()
@@ -125,8 +126,9 @@ def fetched(kind, package, version):
         return at
     try:
         if kind == "pypi":
-            with urllib.request.urlopen(f"https://pypi.org/pypi/{package}/{version}/json", timeout=60) as answer:
-                urls = json.load(answer)["urls"]
+            with urllib.request.urlopen(f"https://pypi.org/pypi/{package}/json", timeout=60) as answer:
+                found = json.load(answer)
+            urls = found["urls"] if found["info"]["version"] == version else found["releases"][version]
             url = sorted(urls, key=lambda u: u["packagetype"])[0]["url"]
         else:
             with urllib.request.urlopen(f"https://registry.npmjs.org/{package}/{version}", timeout=60) as answer:
