@@ -140,7 +140,8 @@ def fetched(kind, package, version):
         if zipfile.is_zipfile(part):
             zipfile.ZipFile(part).extractall(at)
         else:
-            tarfile.open(part).extractall(at, filter="data")
+            safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            tarfile.open(part).extractall(at, **safe)
         os.remove(part)
         return at
     except Exception as error:  # whatever the network says
