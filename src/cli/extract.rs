@@ -224,11 +224,12 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
     let Done { source, destination, plan, out, checks, verdict, damaged } = done;
     let mut exit = verdict.map_or(Exit::Good, exit);
     let broken = damaged.iter().any(|finding| finding.severity == Severity::Damaged);
-    let limited = out.failed.iter().any(|(_, error)| !error.is_damage());
-    if limited {
+    // What is encrypted, too large or of no known method is not there, and not damaged either.
+    let bad = broken || out.failed.iter().any(|(_, error)| error.is_damage());
+    if out.failed.iter().any(|(_, error)| !error.is_damage()) {
         exit = exit.and(Exit::Failed);
     }
-    if broken || out.failed.iter().any(|(_, error)| error.is_damage()) {
+    if bad {
         exit = exit.and(Exit::Bad);
     }
     if ui.json {
@@ -283,9 +284,7 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
                 0 => "every file that was listed came out".to_owned(),
                 n => format!("{} could not be read", show::count(n, "file")),
             };
-            // What is encrypted, too large or of no known method is not there, and not damaged either.
-            let damaged = broken || out.failed.iter().any(|(_, error)| error.is_damage());
-            let word = if damaged { "damaged" } else { "incomplete" };
+            let word = if bad { "damaged" } else { "incomplete" };
             ui.answer(&format!("{word}: {lost}; see the warnings\n"))?;
         }
     }

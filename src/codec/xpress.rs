@@ -3,6 +3,7 @@
 //! Every chunk stands alone: 256 bytes with the lengths of 512 codes, then words of 16 bits, little-endian,
 //! read from the highest bit. Long match lengths stand as whole bytes between those words.
 
+use super::bits::Bits;
 use super::history::copy_match;
 use super::huffman::Code;
 use crate::error::{Error, Result};
@@ -76,7 +77,7 @@ impl Xpress {
             if len == 15 {
                 len = bits.long_length().ok_or_else(|| Error::damaged("XPRESS match without a length"))?;
             }
-            let offset = (1usize << distance_bits) | bits.take(distance_bits) as usize;
+            let offset = (1usize << distance_bits) | bits.take_filled(distance_bits) as usize;
             let len = len + SHORTEST;
             if offset > at {
                 return Err(Error::damaged("XPRESS match from before the beginning"));
@@ -97,60 +98,10 @@ impl Xpress {
     }
 }
 
-/// The words behind the table. The specification's decoder has between 16 and 31 bits read ahead, which
-/// decides where the bytes between the words are; this one has more, and goes back where there are such.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    /// What was read, and of the zeros behind the end.
-    at: usize,
-    /// The next bits, from the highest on; zeros behind `count`.
-    bits: u64,
-    count: u32,
-}
-
-impl<'a> Bits<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, bits: 0, count: 0 }
-    }
-
-    /// Makes sure of 33 bits: a symbol and what follows it.
-    #[inline(always)]
-    fn refill(&mut self) {
-        if self.count <= 32 {
-            let next = match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<4>()) {
-                Some(bytes) => u32::from_le_bytes(*bytes),
-                None => self.last_bytes(),
-            };
-            // Two words, the first of them on top.
-            self.bits |= u64::from(next.rotate_left(16)) << (32 - self.count);
-            self.count = self.count.wrapping_add(32);
-            self.at = self.at.wrapping_add(4);
-        }
-    }
-
-    #[cold]
-    fn last_bytes(&self) -> u32 {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        rest.iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
-    }
-
-    /// Drops up to 16 bits of those that are there.
-    #[inline(always)]
-    fn drop(&mut self, count: u32) {
-        self.bits <<= count & 63;
-        self.count = self.count.wrapping_sub(count);
-    }
-
-    /// The next `count` bits of those that are there, at most 15.
-    #[inline(always)]
-    #[allow(clippy::cast_possible_truncation, reason = "15 bits at most")]
-    fn take(&mut self, count: u32) -> u32 {
-        // Two shifts: one by 64 bits would be none.
-        let out = (self.bits >> 1 >> (63 - count)) as u32;
-        self.drop(count);
-        out
-    }
-
+/// What XPRESS alone asks of the words behind its table: bytes between them. The specification's decoder has
+/// between 16 and 31 bits read ahead, which decides where those bytes are; this one has more, and goes back
+/// where there are such.
+impl Bits<'_> {
     /// A length of 15 or more, from the next one, three or seven bytes.
     #[cold]
     fn long_length(&mut self) -> Option<usize> {
@@ -160,7 +111,7 @@ impl<'a> Bits<'a> {
         self.bits &= !(u64::MAX >> ahead);
         self.count = ahead;
         let mut next = |count: usize| {
-            let bytes = self.bytes.get(self.at..self.at.checked_add(count)?)?;
+            let bytes = self.chunk.get(self.at..self.at.checked_add(count)?)?;
             self.at += count;
             Some(bytes.iter().rev().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte)))
         };
@@ -173,12 +124,6 @@ impl<'a> Bits<'a> {
         };
         self.refill();
         usize::try_from(len).ok().filter(|&len| (15..1 << 30).contains(&len))
-    }
-
-    /// True where bits were dropped that were not there. A last odd byte counts for a word.
-    fn ran_out(&self) -> bool {
-        let taken = self.at - self.count as usize / 8;
-        taken > self.bytes.len() + 1
     }
 }
 
