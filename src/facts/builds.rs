@@ -28,6 +28,7 @@ pub struct Build {
     pub release: String,
     /// Its number.
     pub version: Version,
+    number: String,
     /// Other numbers.
     pub aliases: Vec<Alias>,
     /// What else is known of it.
@@ -76,15 +77,10 @@ const ENABLEMENT: [&[u32]; 4] =
     [&[18362, 18363], &[19041, 19042, 19043, 19044, 19045], &[22621, 22631], &[26100, 26200]];
 
 impl Build {
-    /// The number as its vendor writes it: ESXi's build number stands behind a dash.
+    /// The number as its vendor writes it: `22.04`, `7.0.2-17867351`.
     #[must_use]
-    pub fn number(&self) -> String {
-        match (self.family.as_str(), self.version.parts().split_last()) {
-            ("esxi", Some((build, release))) if release.len() == 3 => {
-                format!("{}-{build}", self.version.truncated(3))
-            }
-            _ => self.version.to_string(),
-        }
+    pub fn number(&self) -> &str {
+        &self.number
     }
 
     /// `Exchange Server 2007 SP1 RU4`
@@ -109,7 +105,9 @@ impl Build {
 pub fn parse(family: &str, text: &str) -> Result<Vec<Build>, BadRow> {
     let columns = ["version", "product", "release", "aliases", "notes", "date", "platforms", "source"];
     table::read(text, columns, |[version, product, release, aliases, notes, date, platforms, source]| {
-        let number = Version::parse(version).ok_or_else(|| format!("\"{version}\" is no version"))?;
+        let number = Version::parse(version)
+            .or_else(|| read_version(version).map(|reading| reading.version))
+            .ok_or_else(|| format!("\"{version}\" is no version"))?;
         if product.is_empty() {
             return Err("no product".to_owned());
         }
@@ -124,6 +122,7 @@ pub fn parse(family: &str, text: &str) -> Result<Vec<Build>, BadRow> {
                 .map(|item| alias(family, item, &number))
                 .collect::<Result<_, _>>()?,
             version: number,
+            number: version.to_owned(),
             notes: list(notes, " | ").map(str::to_owned).collect(),
             date: (!date.is_empty()).then(|| date.to_owned()),
             platforms: list(platforms, ",").map(str::to_owned).collect(),

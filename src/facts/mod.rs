@@ -4,10 +4,12 @@
 //! Knows no format and no medium. Every table is read when it is first asked for, so that a start costs nothing.
 
 mod builds;
+mod products;
 mod table;
 mod version;
 
 pub use builds::{Alias, Build, How, Match, parse as parse_builds};
+pub use products::Question;
 pub use table::BadRow;
 pub use version::{Form, Reading, Version, from_sql_year, read_version};
 

@@ -265,7 +265,7 @@ fn dotted(text: &str) -> Option<Reading> {
         None if padded => Form::Padded,
         None => Form::Plain,
         Some(b' ') => Form::Remark,
-        Some(b'+' | b'-') if version.parts().len() >= 2 => Form::Semantic,
+        Some(b'+' | b'-') if version.parts().len() >= 2 && behind.len() > 1 => Form::Semantic,
         Some(_) => return None,
     };
     // `2 files` is no version, `10.0.17763.1 (WinBuild.160101.0800)` is one.
