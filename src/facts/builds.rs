@@ -93,7 +93,7 @@ impl Build {
         }
     }
 
-    fn is_same_row(&self, other: &Self) -> bool {
+    pub(super) fn is_same_row(&self, other: &Self) -> bool {
         self.product == other.product && self.release == other.release && self.version == other.version
     }
 }
@@ -118,21 +118,17 @@ pub fn parse(family: &str, text: &str) -> Result<Vec<Build>, BadRow> {
             family: family.to_owned(),
             product: product.to_owned(),
             release: release.to_owned(),
-            aliases: list(aliases, " | ")
+            aliases: table::list(aliases, " | ")
                 .map(|item| alias(family, item, &number))
                 .collect::<Result<_, _>>()?,
             version: number,
             number: version.to_owned(),
-            notes: list(notes, " | ").map(str::to_owned).collect(),
+            notes: table::list(notes, " | ").map(str::to_owned).collect(),
             date: (!date.is_empty()).then(|| date.to_owned()),
-            platforms: list(platforms, ",").map(str::to_owned).collect(),
+            platforms: table::list(platforms, ",").map(str::to_owned).collect(),
             source: source.to_owned(),
         })
     })
-}
-
-fn list<'t>(cell: &'t str, separator: &'t str) -> impl Iterator<Item = &'t str> {
-    cell.split(separator).map(str::trim).filter(|item| !item.is_empty())
 }
 
 /// `8.0.685.24 @ AdminDisplayVersion`; with `!` before it what is no build.
@@ -159,18 +155,6 @@ fn in_full(family: &str, version: &Version, build: Option<&Version>) -> Version 
         _ => None,
     };
     full.unwrap_or_else(|| version.clone())
-}
-
-/// Takes rows into a table: one of the same product, release and number is replaced. Sorted by number.
-pub(super) fn merge(mut into: Vec<Build>, rows: Vec<Build>) -> Vec<Build> {
-    for row in rows {
-        match into.iter_mut().find(|old| old.is_same_row(&row)) {
-            Some(old) => *old = row,
-            None => into.push(row),
-        }
-    }
-    into.sort_by(|a, b| a.version.cmp(&b.version));
-    into
 }
 
 impl Facts {

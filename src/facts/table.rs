@@ -56,18 +56,18 @@ pub(super) fn read<'t, T, const N: usize>(
     Ok(rows)
 }
 
-/// The text of a table in a directory of the user's; none where it is not there.
-pub(super) fn file(path: &Path) -> Result<Option<String>> {
+/// The items of a cell, without empty ones.
+pub(super) fn list<'t>(cell: &'t str, separator: &'t str) -> impl Iterator<Item = &'t str> {
+    cell.split(separator).map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// The text of a table of the user's.
+pub(super) fn file(path: &Path) -> Result<String> {
     let named = |error: std::io::Error| Error::from(error).of(&path.display().to_string());
-    let length = match fs::metadata(path) {
-        Ok(found) => found.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(named(error)),
-    };
-    if length > MAX_TABLE {
+    if fs::metadata(path).map_err(named)?.len() > MAX_TABLE {
         return Err(Error::limit("bytes in a table of facts", MAX_TABLE).of(&path.display().to_string()));
     }
-    fs::read_to_string(path).map(Some).map_err(named)
+    fs::read_to_string(path).map_err(named)
 }
 
 /// True for `2007-03-08`, `2007-03` and `2007`: a day, or a month or year where no more is known.

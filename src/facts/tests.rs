@@ -278,6 +278,6 @@ fn a_bad_table_of_the_users_is_named_with_its_line() {
     write("exchange.tsv", "");
     write("exchanges.tsv", "");
     let error = Facts::with_dir(dir.path()).unwrap_err().to_string();
-    assert!(error.contains("no table of that name"), "{error}");
+    assert!(error.contains("exchanges.tsv: no table has that name"), "{error}");
     assert!(Facts::with_dir(&dir.path().join("nowhere")).is_err());
 }
