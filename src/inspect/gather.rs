@@ -80,12 +80,7 @@ pub(super) struct Gathered {
 }
 
 /// Gathers what all views say. `name` is what the source is called.
-pub(super) fn gather(
-    views: &[(View, Unpacked)],
-    name: &str,
-    rules: &Rules,
-    limits: &Limits,
-) -> Gathered {
+pub(super) fn gather(views: &[(View, Unpacked)], name: &str, rules: &Rules, limits: &Limits) -> Gathered {
     let meters = views.iter().map(|(view, packed)| Meter::new(&*view.container, limits, packed));
     let meters: Vec<Meter<'_>> = meters.collect();
     meters.iter().for_each(|meter| meter.allow(BUDGET));
@@ -181,10 +176,15 @@ fn apply(rule: &Rule, view: &View, meter: &Meter<'_>, name: &str, limits: &Limit
         if entry.kind != EntryKind::File {
             continue;
         }
-        let Some(source) = Some(()).filter(|()| meter.reaches(id.0, entry)).and_then(|()| meter.source(*id)) else { continue };
+        let Some(source) = Some(()).filter(|()| meter.reaches(id.0, entry)).and_then(|()| meter.source(*id))
+        else {
+            continue;
+        };
         for said in read::member(rule.how, &rule.key, &source, limits).into_iter().take(MOST_SAID) {
             if rule.how == How::Text {
-                rule.values(&said.text).into_iter().for_each(|(raw, value)| add(path, String::new(), &raw, value));
+                rule.values(&said.text)
+                    .into_iter()
+                    .for_each(|(raw, value)| add(path, String::new(), &raw, value));
             } else if let Some(value) = rule.value(&said.text) {
                 add(path, said.part, &said.text, value);
             }

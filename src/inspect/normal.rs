@@ -9,9 +9,7 @@ pub(super) fn normal(field: Field, value: &str) -> Option<String> {
     Some(match field {
         Field::Platform => platform(value).map_or_else(|| value.to_ascii_lowercase(), str::to_owned),
         Field::Language => capitals(&tag(value)?),
-        Field::Build => {
-            read_version(value).map_or_else(|| value.to_owned(), |read| read.version.to_string())
-        }
+        Field::Build => read_version(value).map_or_else(|| value.to_owned(), |read| read.version.to_string()),
         _ => value.split_whitespace().collect::<Vec<_>>().join(" "),
     })
 }
@@ -70,7 +68,8 @@ mod tests {
 
     #[test]
     fn languages_are_written_in_one_way() {
-        for (said, tag) in [("en-us", "en-US"), ("1031", "de-DE"), ("zh_hans_cn", "zh-Hans-CN"), ("DE", "de")] {
+        for (said, tag) in [("en-us", "en-US"), ("1031", "de-DE"), ("zh_hans_cn", "zh-Hans-CN"), ("DE", "de")]
+        {
             assert_eq!(normal(Field::Language, said).as_deref(), Some(tag));
         }
     }
