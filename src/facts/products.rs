@@ -87,6 +87,9 @@ impl Facts {
             });
         }
         let words: Vec<&str> = text.split_whitespace().collect();
+        if let Some(wrong) = words.last().and_then(|word| self.footnote(word)) {
+            return Err(wrong);
+        }
         let numbered = (1..words.len()).find_map(|at| {
             let (head, tail) = words.split_at_checked(at)?;
             let reading = read_version(&tail.join(" "))?;
@@ -139,6 +142,21 @@ impl Facts {
             .iter()
             .flat_map(|family| self.products(family).into_iter().map(|product| (*family, product)));
         all.filter(|(_, product)| split(product).contains(&word)).collect()
+    }
+
+    /// The error about a number that is refused for a footnote glued to it, with the number that is listed without it.
+    fn footnote(&self, word: &str) -> Option<Error> {
+        let version = Version::parse(word).filter(|_| read_version(word).is_none())?;
+        let listed =
+            (1..word.len()).rev().filter_map(|end| Version::parse(word.get(..end)?)).find(|shorter| {
+                shorter.parts().len() == version.parts().len()
+                    && FAMILIES
+                        .iter()
+                        .any(|family| self.builds(family).iter().any(|build| build.version == *shorter))
+            });
+        let wanted =
+            format!("build {word}, whose last number looks like one with that of a footnote behind it,");
+        Some(Error::not_found(wanted, listed.map(|version| version.to_string())))
     }
 
     fn is_name(&self, family: Option<&str>, word: &str) -> bool {

@@ -105,3 +105,11 @@ fn a_word_that_is_not_known_is_answered_with_the_nearest() {
     assert_eq!(similar("zzzzzzzzzz"), None);
     assert_eq!(similar(""), None);
 }
+
+#[test]
+fn a_footnote_glued_to_a_number_is_said_15_0_1497_2415() {
+    let error = Facts::compiled().understand("exchange 15.0.1497.2415").unwrap_err();
+    let crate::error::Kind::NotFound { wanted, similar } = error.kind() else { panic!("{error}") };
+    assert!(wanted.contains("footnote"), "{wanted}");
+    assert_eq!(similar.as_deref(), Some("15.0.1497.24"));
+}
