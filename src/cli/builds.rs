@@ -125,7 +125,7 @@ fn unknown(facts: &Facts, family: Option<&str>, version: &Version) -> Result<rep
     let near = families
         .flat_map(|family| facts.builds(family))
         .map(|build| (strsim::damerau_levenshtein(build.number(), &asked), build.number()))
-        .filter(|(distance, _)| *distance <= 2)
+        .filter(|(distance, number)| *distance <= if number.len() < 8 { 1 } else { 2 })
         .min()
         .map(|(_, number)| number.to_owned());
     let of = family.map(|family| format!(" of {family}")).unwrap_or_default();

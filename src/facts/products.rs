@@ -202,8 +202,13 @@ impl Facts {
         let mut number = reading;
         for word in rest {
             let word = if word == "se" && family == "sharepoint" { "subscription".to_owned() } else { word };
+            let line = Version::parse(&word)
+                .filter(|line| self.builds(family).iter().any(|build| line.is_prefix_of(&build.version)));
             if products.iter().any(|(_, tokens)| tokens.contains(&word)) {
                 needed.push(word);
+            } else if let (None, Some(version)) = (&number, line) {
+                // `esxi 7` is a line of builds, and not one of the releases that have a 7 in their names.
+                number = Some(Reading { version, form: super::Form::Plain });
             } else if releases.contains(&word) {
                 release.push(word);
             } else if let (None, Some(version)) = (&number, Version::parse(&word)) {

@@ -86,6 +86,7 @@ fn a_number_is_what_is_left() {
         (Some("sqlserver"), some("11.0.2100.60"))
     );
     assert_eq!(number("esxi 24677879"), (Some("esxi"), some("24677879")));
+    assert_eq!(number("esxi 7"), (Some("esxi"), some("7")));
     assert_eq!(number("windows 20348"), (Some("windows"), some("20348")));
     assert_eq!(number("ubuntu 22.04"), (Some("linux"), some("22.4")));
     assert_eq!(number("vs 17.8"), (Some("visualstudio"), some("17.8")));
