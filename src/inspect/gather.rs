@@ -6,7 +6,7 @@
 use super::evidence::{Evidence, Field};
 use super::meter::Meter;
 use super::normal::normal;
-use super::read::{self, How, Said};
+use super::read::{self, How};
 use super::rules::{ANY, Rule, Rules};
 use super::unpacked::Unpacked;
 use crate::container::{Container, EntryId, EntryKind, Role};
@@ -146,7 +146,8 @@ fn apply(rule: &Rule, view: &View, meter: &Meter<'_>, name: &str, limits: &Limit
     };
     if rule.itself {
         let said = match rule.how {
-            How::Name if view.path.is_empty() => vec![Said::new("the file's name", name)],
+            How::Name if view.path.is_empty() => read::file_name(name, &rule.key),
+            How::Label if view.path.is_empty() => read::label(&*view.container, &rule.key),
             How::Fact => read::fact(&*view.container, &rule.key),
             How::Images if view.container.format() == wim::FORMAT.name => {
                 read::member(rule.how, &rule.key, view.container.source(), limits)
