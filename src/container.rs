@@ -175,6 +175,11 @@ pub trait Container: Send + Sync {
         None
     }
 
+    /// Where the packed bytes of a solid run lie; empty where the format does not say.
+    fn run(&self, _run: u32) -> Vec<Range<u64>> {
+        Vec::new()
+    }
+
     /// The bytes it lies in.
     fn source(&self) -> &SharedSource {
         &self.catalogue().source

@@ -305,6 +305,29 @@ contract! {
         verdict: String,
         /// Every check, in the order they were made.
         checks: Vec<Check>,
+        /// How many bytes something vouches for, where members were read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        coverage: Option<Coverage>,
+    }
+
+    /// How many bytes of a source something vouches for.
+    Coverage {
+        /// The source's size in bytes.
+        bytes: u64,
+        /// What vouches; the same bytes may stand under several.
+        by: Vec<Vouched>,
+        /// Bytes that nothing vouches for.
+        nothing: u64,
+    }
+
+    /// What vouches for some bytes.
+    Vouched {
+        /// What was compared.
+        what: String,
+        /// Who says what it ought to be.
+        by: String,
+        /// How many bytes of the source.
+        bytes: u64,
     }
 
     /// One check.

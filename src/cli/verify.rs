@@ -97,6 +97,7 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
         source,
         verdict: verified.verdict.name().to_owned(),
         checks: show::check_reports(&verified.checks),
+        coverage: None,
     };
     Ok((report, verified.verdict))
 }

@@ -1,9 +1,12 @@
 //! Whether a medium is what its publisher gave out: what can be compared, with what, and the verdict.
 
 mod check;
+pub mod coverage;
 pub mod discover;
 mod expect;
 pub mod hash;
+pub mod implanted;
+mod kept;
 mod list;
 mod run;
 pub mod sums;
