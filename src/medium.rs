@@ -291,6 +291,10 @@ impl Container for Disc {
         self.chosen.member_checksum()
     }
 
+    fn content(&self, id: EntryId) -> Option<u64> {
+        self.chosen.content(id)
+    }
+
     fn sub_source(&self, id: EntryId, limits: &Limits) -> Result<SharedSource> {
         if id.0 < self.chosen.entries().len() {
             return self.chosen.sub_source(id, limits);

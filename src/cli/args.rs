@@ -250,6 +250,9 @@ pub(crate) struct Extract {
     /// Names to keep: portable (every system can hold them), native
     #[arg(long, value_name = "WHICH", default_value = "portable", hide_possible_values = true)]
     pub(crate) names: NamesChoice,
+    /// Files that share their content to link, not copy: auto (all), names (of one file), never
+    #[arg(long, value_name = "WHICH", default_value = "auto", hide_possible_values = true)]
+    pub(crate) link: LinkChoice,
     /// Write SHA-256 sums of what was written
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
@@ -278,6 +281,16 @@ pub(crate) enum NamesChoice {
     Portable,
     /// Names that this system can hold
     Native,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LinkChoice {
+    /// Names of one file, and files of which the medium keeps the content once
+    Auto,
+    /// What the medium has as names of one file
+    Names,
+    /// None: all are copies
+    Never,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -374,6 +374,12 @@ impl Container for Wim {
         Some("sha1")
     }
 
+    fn content(&self, id: EntryId) -> Option<u64> {
+        let number = self.of_entry.get(id.0).copied()?;
+        // Those that are encrypted or missing have numbers that no blob has.
+        self.blobs.get(number).filter(|blob| blob.bytes > 0).map(|_| number.into())
+    }
+
     fn open(&self, id: EntryId) -> Result<Box<dyn Read + Send + '_>> {
         self.entry(id)?;
         let Some(blob) = self.blob(id)? else { return Ok(Box::new(std::io::empty())) };
