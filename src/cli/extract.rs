@@ -15,7 +15,7 @@ use discless::observe::Observer;
 use discless::path::Names;
 use discless::source::{Digested, SharedSource};
 use discless::verify::{Check, Expectations, Outcome, Verdict, structure};
-use discless::{Error, Result, extract, formats, medium, report, select, verify};
+use discless::{Error, Result, extract, formats, medium, report, verify};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -108,7 +108,7 @@ fn how(ui: &Ui, args: &Extract) -> Options {
 }
 
 fn plan(args: &Extract, name: &str, container: &dyn Container, options: &formats::Options) -> Result<Plan> {
-    let wanted = select::select(container.entries(), &args.globs).map_err(|error| error.of(name))?;
+    let wanted = nest::to_extract(container, &args.globs).map_err(|error| error.of(name))?;
     Plan::new(container, &wanted, names(args), &options.limits).map_err(|error| error.of(name))
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::formats;
 use crate::inside::{Budget, holds_packages};
 use crate::medium;
-use crate::nest::Members;
+use crate::nest::{self, Members};
 use crate::observe::Observer;
 use crate::source::{FileSource, SharedSource};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ impl Recursion<'_> {
                 continue;
             }
             budget.take(&*inner)?;
-            let wanted: Vec<EntryId> = (0..inner.entries().len()).map(EntryId).collect();
+            let wanted = nest::to_extract(&*inner, &[])?;
             let nested = Plan::new(&*inner, &wanted, self.how.names, &self.options.limits)
                 .map_err(|error| error.of(&name))?;
             budget.unpack(self.how.linking.bytes(&nested))?;
