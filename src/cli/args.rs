@@ -214,6 +214,7 @@ impl Expected {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = MEMORY)]
 pub(crate) struct Verify {
     /// Files, directories (with --sums), `-`, or OUTER!/MEMBER
     #[arg(required = true, value_name = "SOURCE")]
@@ -230,7 +231,13 @@ pub(crate) struct Verify {
     pub(crate) opening: Opening,
 }
 
+const MEMORY: &str = "\
+Memory: a few megabytes, whatever the size of the medium. Packed runs are unpacked by all threads:
+LZX and XPRESS (.wim, .cab) stay under 128 MiB. Solid LZMS (.esd) takes up to two chunks for each
+thread, 128 MiB for chunks of 64 MiB; --threads 1 takes least.";
+
 #[derive(Debug, ClapArgs)]
+#[command(after_help = MEMORY)]
 pub(crate) struct Extract {
     /// A file, a directory, `-`, or OUTER!/MEMBER
     #[arg(value_name = "SOURCE")]

@@ -31,7 +31,7 @@ fn note(wrong: &Wrong, blob: u32, error: Error) {
 /// Checks all blobs of all images, and the images' metadata.
 pub(super) fn check(wim: &Wim, observer: &dyn Observer) -> Result<Resources> {
     let mut out = Resources::default();
-    let (mut packed, mut plain): (Vec<(Order, u32)>, Vec<(Order, u32)>) = (Vec::new(), Vec::new());
+    let (mut packed, mut plain) = (Vec::<(Order, u32)>::new(), Vec::<(Order, u32)>::new());
     for (number, blob) in (0u32..).zip(&wim.blobs.list) {
         // The XML data are no resource of the table: they have no SHA-1.
         if Some(number) == wim.xml {

@@ -99,7 +99,7 @@ fn lines(bytes: &[u8]) -> u64 {
 #[test]
 fn every_resource_is_checked_once_whatever_its_names() {
     for name in
-        ["lzx-32k", "xpress-4k", "lzms-32k", "solid-lzms", "solid-lzms-32k", "solid-xpress", "two-images"]
+        ["lzx-32k", "xpress-32k", "lzms-32k", "solid-lzms", "solid-lzms-32k", "solid-xpress", "two-images"]
     {
         for threads in [1, 3] {
             let bytes = fixture(name);
