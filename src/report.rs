@@ -167,6 +167,9 @@ contract! {
         name: String,
         /// Its identifier.
         id: String,
+        /// How it is installed, as stored: `Client`, `Server` (with a desktop), `Server Core`, `WindowsPE`.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        installation: String,
         /// For which processor.
         platform: String,
         /// Its build.
@@ -292,7 +295,7 @@ contract! {
         target: Option<String>,
         /// `stored`, `packed`, `solid` or `nowhere`.
         location: String,
-        /// `hidden`, `associated`, `boot`, `stream` or `old-version`, where it is one.
+        /// `hidden`, `associated`, `boot`, `stream`, `old-version` or `description`, where it is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<String>,
     }
@@ -507,6 +510,7 @@ impl From<&crate::container::Entry> for Entry {
             Role::Boot => Some("boot"),
             Role::Stream => Some("stream"),
             Role::OldVersion => Some("old-version"),
+            Role::Description => Some("description"),
         };
         let kind = match entry.kind {
             EntryKind::File => "file",

@@ -33,8 +33,7 @@ TIMEOUT = 120
 # One image is applied as it is, several each below its number; the parts of a set lie beside the first.
 WIMLIB = """count=$(wimlib-imagex info "$1" | sed -n 's/^Image Count: *//p'); set -- "$1" "${1%.*}[0-9]*.swm"
 [ -e "$(dirname "$1")/input2.swm" ] && ref=--ref=$2
-for n in $(seq "$count"); do [ "$count" = 1 ] && to=. || { to=$n; mkdir $n; }; wimlib-imagex apply "$1" $n $to $ref; done
-wimlib-imagex info "$1" --extract-xml="[xml]" """
+for n in $(seq "$count"); do [ "$count" = 1 ] && to=. || { to=$n; mkdir $n; }; wimlib-imagex apply "$1" $n $to $ref; done"""
 EXTRACT = {
     "7zz": lambda f: ["7zz", "x", "-y", "-bd", "-psecret", f],
     "bsdtar": lambda f: ["bsdtar", "-xf", f],

@@ -234,6 +234,7 @@ impl Expected {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = MEMORY)]
 pub(crate) struct Verify {
     /// Files, directories (with --sums), `-`, or OUTER!/MEMBER
     #[arg(required = true, value_name = "SOURCE")]
@@ -250,7 +251,13 @@ pub(crate) struct Verify {
     pub(crate) opening: Opening,
 }
 
+const MEMORY: &str = "\
+Memory: a few megabytes, whatever the size of the medium. Packed runs are unpacked by all threads:
+LZX and XPRESS (.wim, .cab) stay under 128 MiB. Solid LZMS (.esd) takes up to two chunks for each
+thread, 128 MiB for chunks of 64 MiB; --threads 1 takes least.";
+
 #[derive(Debug, ClapArgs)]
+#[command(after_help = MEMORY)]
 pub(crate) struct Extract {
     /// A file, a directory, `-`, or OUTER!/MEMBER
     #[arg(value_name = "SOURCE")]
@@ -270,6 +277,9 @@ pub(crate) struct Extract {
     /// Names to keep: portable (every system can hold them), native
     #[arg(long, value_name = "WHICH", default_value = "portable", hide_possible_values = true)]
     pub(crate) names: NamesChoice,
+    /// Files that share their content to link, not copy: auto (all), names (of one file), never
+    #[arg(long, value_name = "WHICH", default_value = "auto", hide_possible_values = true)]
+    pub(crate) link: LinkChoice,
     /// Write SHA-256 sums of what was written
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
@@ -298,6 +308,16 @@ pub(crate) enum NamesChoice {
     Portable,
     /// Names that this system can hold
     Native,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LinkChoice {
+    /// Names of one file, and files of which the medium keeps the content once
+    Auto,
+    /// What the medium has as names of one file
+    Names,
+    /// None: all are copies
+    Never,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -3,11 +3,12 @@
 use super::check::{Amount, Check, Outcome, Verdict, structure};
 use super::expect::Expectations;
 use super::hash::hash;
-use crate::container::{Container, EntryId, EntryKind};
+use crate::container::{Container, EntryId, EntryKind, Location};
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Kind, NotMedium, Result};
 use crate::formats::{Options, wim};
 use crate::medium;
+use crate::nest::Members;
 use crate::observe::Observer;
 use crate::source::{Digested, SharedSource};
 use crate::walk::{Readable, walk};
@@ -65,7 +66,7 @@ pub fn verify(
     };
     let mut checks = sizes(expectations, source.len());
     let container = match medium::open(&seen, name, options) {
-        Ok(container) => Some(container),
+        Ok(container) => Some(Arc::<dyn Container>::from(container)),
         Err(error) => {
             checks.extend(not_opened(error, expectations)?);
             None
@@ -79,8 +80,12 @@ pub fn verify(
         return Ok(Verified::new(checks, None));
     }
     if let (Depth::Members, Some(container)) = (depth, &container) {
-        checks.push(members(&**container, observer)?);
-        checks.extend(integrity(&**container, observer)?);
+        match resources(&**container, "", observer)? {
+            Some(check) => checks.push(check),
+            None => checks.push(members(&**container, observer)?),
+        }
+        checks.extend(integrity(&**container, "", observer)?);
+        checks.extend(images(container, options, observer)?);
     }
     let values = match digested {
         Some(digested) => digested.finish(&mut |bytes| {
@@ -178,8 +183,78 @@ fn members(container: &dyn Container, observer: &dyn Observer) -> Result<Check> 
     })
 }
 
+/// Checks everything that members are made of, once, in a format that has such resources.
+fn resources(container: &dyn Container, subject: &str, observer: &dyn Observer) -> Result<Option<Check>> {
+    let Some(found) = container.check_resources(observer)? else { return Ok(None) };
+    let failed = found.failed.iter().map(|bad| match bad.members.as_slice() {
+        [] => format!("{}: {}", bad.name, bad.error),
+        members => format!("{} ({}): {}", bad.name, members.join(", "), bad.error),
+    });
+    let failed: Vec<String> = failed.collect();
+    let damaged = found.failed.iter().any(|bad| bad.error.is_damage());
+    let outcome = match (failed.is_empty(), damaged) {
+        (true, _) => Outcome::Ok,
+        (_, false) => Outcome::Unchecked,
+        _ => Outcome::Damaged,
+    };
+    let checksum = container.member_checksum().unwrap_or("digest");
+    let note = match failed.len() {
+        0 => format!("{} bytes, each resource once, match the {checksum} kept with them", found.bytes),
+        n => format!("{n} do not unpack to what their {checksum} says"),
+    };
+    Ok(Some(Check {
+        subject: subject.to_owned(),
+        count: Some(found.count),
+        failed,
+        ..Check::new("resources", outcome, container.format(), note)
+    }))
+}
+
+/// Checks the Windows images that lie on a disc, where they lie.
+fn images(outer: &Arc<dyn Container>, options: &Options, observer: &dyn Observer) -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    if outer.format() == wim::FORMAT.name {
+        return Ok(checks);
+    }
+    let is_image = |path: &str| {
+        let extension = path.rsplit('.').next().unwrap_or_default();
+        ["wim", "esd", "swm"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+    };
+    for (at, entry) in outer.entries().iter().enumerate() {
+        // What is packed would be unpacked to a file first; it was read to its end, and has its own checksum.
+        let stored = matches!(entry.location, Location::Stored(_) | Location::Outside);
+        if entry.kind != EntryKind::File || !stored || !is_image(entry.path.text()) {
+            continue;
+        }
+        let id = EntryId(at);
+        let Ok(source) = outer.sub_source(id, &options.limits) else { continue };
+        let around = Members::around(outer, id, &options.limits)?;
+        let path = entry.path.text();
+        match medium::open(&source, path, &options.at(around)) {
+            Ok(container) if container.format() == wim::FORMAT.name => {
+                let noticed =
+                    structure(&*container).into_iter().filter(|check| check.outcome == Outcome::Damaged);
+                checks.extend(noticed.map(|check| match check.subject.is_empty() {
+                    true => Check { subject: path.to_owned(), ..check },
+                    false => Check { subject: format!("{path}!/{}", check.subject), ..check },
+                }));
+                checks.extend(resources(&*container, path, observer)?);
+                checks.extend(integrity(&*container, path, observer)?);
+            }
+            Ok(_) => {}
+            // Further parts of a split image are read with the first.
+            Err(error) if !error.is_damage() => {}
+            Err(error) => checks.push(Check {
+                subject: path.to_owned(),
+                ..Check::new("structure", Outcome::Damaged, wim::FORMAT.name, error.to_string())
+            }),
+        }
+    }
+    Ok(checks)
+}
+
 /// Compares a WIM file with its own table of digests, where it has one.
-fn integrity(container: &dyn Container, observer: &dyn Observer) -> Result<Option<Check>> {
+fn integrity(container: &dyn Container, subject: &str, observer: &dyn Observer) -> Result<Option<Check>> {
     const WHAT: &str = "integrity";
     let by = container.format();
     if by != wim::FORMAT.name {
@@ -189,15 +264,19 @@ fn integrity(container: &dyn Container, observer: &dyn Observer) -> Result<Optio
         Ok(Some(found)) => found,
         Ok(None) => return Ok(None),
         Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Io(_)) => return Err(error),
-        Err(error) => return Ok(Some(Check::new(WHAT, Outcome::Damaged, by, error.to_string()))),
+        Err(error) => {
+            let check = Check::new(WHAT, Outcome::Damaged, by, error.to_string());
+            return Ok(Some(Check { subject: subject.to_owned(), ..check }));
+        }
     };
+    let subject = subject.to_owned();
     let failed: Vec<String> =
         found.differ.iter().map(|range| format!("bytes {} to {}", range.start, range.end)).collect();
     let (outcome, note) = match failed.len() {
         0 => (Outcome::Ok, "all match its integrity table".to_owned()),
         n => (Outcome::Damaged, format!("{n} differ from its integrity table")),
     };
-    Ok(Some(Check { count: Some(found.stretches), failed, ..Check::new(WHAT, outcome, by, note) }))
+    Ok(Some(Check { subject, count: Some(found.stretches), failed, ..Check::new(WHAT, outcome, by, note) }))
 }
 
 /// Compares the files of a directory with a list: every file that the list names.
