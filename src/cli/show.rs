@@ -131,12 +131,16 @@ pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
     match verdict {
         Verdict::Verified => {
             let strong = |check: &&Check| check.vouches && check.outcome == Outcome::Ok;
-            let signed = |check: &&Check| strong(check) && (check.signer.is_some() || check.by.contains(SIGNED));
+            let signed =
+                |check: &&Check| strong(check) && (check.signer.is_some() || check.by.contains(SIGNED));
             let strong = checks.iter().find(signed).or_else(|| checks.iter().find(strong));
             let best = strong.or_else(|| checks.iter().find(|check| check.vouches));
             if let Some(name) = best.and_then(|check| check.signer.as_ref()?.name.as_ref()) {
                 let why = if strong.is_some() { "" } else { "; see why that is weak" };
-                return format!("{style}verified{style:#}: the whole file is signed by {}{why}\n", for_terminal(name));
+                return format!(
+                    "{style}verified{style:#}: the whole file is signed by {}{why}\n",
+                    for_terminal(name)
+                );
             }
             let (what, by) = best.map_or(("digest", "user"), |check| (check.what, check.by.as_str()));
             let files = checks.iter().filter(|check| check.vouches && !check.subject.is_empty()).count();

@@ -100,8 +100,7 @@ pub(super) fn cleartext(bytes: &[u8]) -> Result<Option<Cleartext>> {
 /// A text with a signify signature before it: the signature's two lines, and the text, which is signed
 /// byte by byte. `None` where nothing follows the signature, or a trusted comment of minisign's does.
 pub(super) fn signify(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut ends =
-        bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).take(2);
+    let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).take(2);
     let (_, at) = (ends.next()?, ends.next()?);
     let (signature, body) = bytes.split_at_checked(at)?;
     let fits = signature.starts_with(super::signify::COMMENT.as_bytes())

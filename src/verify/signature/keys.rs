@@ -77,7 +77,8 @@ impl Keys {
     pub fn add_directory(&mut self, directory: &Path) -> Result<()> {
         let name = directory.to_string_lossy();
         let entries = std::fs::read_dir(directory).map_err(|error| Error::from(error).of(&name))?;
-        let mut files: Vec<_> = entries.take(MOST_FILES).filter_map(|entry| Some(entry.ok()?.path())).collect();
+        let mut files: Vec<_> =
+            entries.take(MOST_FILES).filter_map(|entry| Some(entry.ok()?.path())).collect();
         files.retain(|path| path.is_file());
         files.sort_unstable();
         let before = self.count();
@@ -137,7 +138,8 @@ impl Keys {
         if bytes.get(8..12) == Some(b"KBXf") {
             return Err(none("is a keybox of GnuPG: name a file by gpg --export"));
         }
-        self.add_openpgp(bytes).map_err(|error| none(&format!("has no OpenPGP certificate: {}", error.kind())))
+        self.add_openpgp(bytes)
+            .map_err(|error| none(&format!("has no OpenPGP certificate: {}", error.kind())))
     }
 
     #[cfg(feature = "openpgp")]

@@ -43,8 +43,10 @@ impl Signature {
             _ => return Err(Error::unsupported("minisign algorithm")),
         };
         let mut lines = std::str::from_utf8(bytes).map_err(|_| invalid())?.lines().skip(2);
-        let comment = lines.next().and_then(|line| line.strip_prefix(TRUSTED)).ok_or_else(invalid)?.to_owned();
-        let global = Base64::decode_vec(lines.next().unwrap_or_default().trim_end()).map_err(|_| invalid())?;
+        let comment =
+            lines.next().and_then(|line| line.strip_prefix(TRUSTED)).ok_or_else(invalid)?.to_owned();
+        let global =
+            Base64::decode_vec(lines.next().unwrap_or_default().trim_end()).map_err(|_| invalid())?;
         let global: [u8; 64] = global.try_into().map_err(|_| invalid())?;
         Ok(Self { number, signature, comment, global: ed25519_dalek::Signature::from_bytes(&global), over })
     }

@@ -136,7 +136,10 @@ impl Signature {
             Contents::Signify(signature) => vec![signature.begin(&keys.ed25519)],
             Contents::Ssh(signature) => vec![signature.begin(&keys.ssh, keys.now)],
             Contents::Unusable(error) => {
-                vec![Begun::Judged(Judged::unchecked(String::new(), format!("cannot be used: {}", error.kind())))]
+                vec![Begun::Judged(Judged::unchecked(
+                    String::new(),
+                    format!("cannot be used: {}", error.kind()),
+                ))]
             }
         }
     }
@@ -212,6 +215,7 @@ fn contents(bytes: &[u8]) -> Result<Contents> {
             Some(line) if line.starts_with(minisign::TRUSTED.as_bytes()) => {
                 Contents::Minisign(Box::new(minisign::Signature::parse(text)?))
             }
+            Some(line) if !line.trim_ascii().is_empty() => return Err(Error::invalid("signature")),
             _ => Contents::Signify(Box::new(signify::Signature::parse(text)?)),
         });
     }

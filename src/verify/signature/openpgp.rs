@@ -38,7 +38,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Signature>> {
         armor.read_header().map_err(|_| Error::invalid("signature"))?;
         match armor.typ {
             Some(BlockType::Signature) => packets(BufReader::new(armor)),
-            Some(BlockType::Message) => Err(Error::unsupported("OpenPGP message that contains what it signs")),
+            Some(BlockType::Message) => {
+                Err(Error::unsupported("OpenPGP message that contains what it signs"))
+            }
             _ => Err(Error::invalid("signature")),
         }
     })
@@ -81,7 +83,7 @@ impl Signature {
         };
         let text = match config.typ() {
             SignatureType::Binary => Text::AsIs,
-            SignatureType::Text => Text::Lines { after_cr: false },
+            SignatureType::Text => Text::Lines { returns: 0 },
             _ => return refused("is not made over a file".to_owned()),
         };
         if issuer.is_empty() {
@@ -99,6 +101,9 @@ impl Signature {
             certificates.iter().filter_map(|certificate| certificate.signing(&self.0, now)).collect();
         if signing.is_empty() {
             return Begun::Judged(Judged::unknown_key(issuer, certificates.is_empty()));
+        }
+        if !signing.iter().any(|signing| signing.is_read(config.pub_alg)) {
+            return refused(format!("made by key {}, with arithmetic that is not done here", shown(&issuer)));
         }
         let Ok(mut hasher) = config.hash_alg.new_hasher() else {
             return refused(format!("uses {}, which is not computed here", config.hash_alg));
@@ -119,8 +124,10 @@ impl Signature {
 /// How the message is digested (RFC 9580 §5.2.1).
 enum Text {
     AsIs,
-    /// Every line ends with CR and LF.
-    Lines { after_cr: bool },
+    /// Every line ends with CR and LF. GnuPG drops any CR before the end of a line, so these wait.
+    Lines {
+        returns: u64,
+    },
 }
 
 /// Seconds since 1970.
@@ -142,7 +149,7 @@ struct Message {
 
 impl Reading for Message {
     fn update(&mut self, bytes: &[u8]) {
-        let Text::Lines { after_cr } = &mut self.text else {
+        let Text::Lines { returns } = &mut self.text else {
             self.hasher.update(bytes);
             return;
         };
@@ -151,12 +158,19 @@ impl Reading for Message {
                 [line @ .., b'\n'] => (line, true),
                 line => (line, false),
             };
-            let cr = line.last().map_or(*after_cr, |last| *last == b'\r');
-            self.hasher.update(line);
-            if end {
-                self.hasher.update(if cr { b"\n" } else { b"\r\n" });
+            let last = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |at| at + 1);
+            let (words, after) = line.split_at_checked(last).unwrap_or((line, &[]));
+            if !words.is_empty() {
+                for _ in 0..std::mem::take(returns) {
+                    self.hasher.update(b"\r");
+                }
+                self.hasher.update(words);
             }
-            *after_cr = !end && cr;
+            *returns += after.len() as u64;
+            if end {
+                *returns = 0;
+                self.hasher.update(b"\r\n");
+            }
         }
     }
 
@@ -166,9 +180,7 @@ impl Reading for Message {
         let good = guarded("OpenPGP signature", || Ok(good(&signature, hasher, &signing)));
         match good {
             Ok(Some(good)) => judge(good, times),
-            Ok(None) => {
-                Judged::bad(key, &signing.first().map(Signing::name).unwrap_or_default())
-            }
+            Ok(None) => Judged::bad(key, &signing.first().map(Signing::name).unwrap_or_default()),
             Err(error) => Judged::unchecked(key, format!("cannot be used: {error}")),
         }
     }

@@ -128,7 +128,12 @@ impl Proofs {
         let signatures: Vec<&Signature> = self.source.iter().chain(named).collect();
         let mut checks = check_source(&signatures, source, &self.keys, observer)?;
         if checks.is_empty() && self.lists.is_empty() && !self.keys.is_empty() {
-            checks.push(Check::new("signature", Outcome::Unchecked, "nobody", "there is none for the keys given"));
+            checks.push(Check::new(
+                "signature",
+                Outcome::Unchecked,
+                "nobody",
+                "there is none for the keys given",
+            ));
         }
         Ok(checks)
     }

@@ -149,4 +149,3 @@ pub(super) fn key(text: &str, name: &str) -> Result<Key> {
 pub(super) fn looks_like_key(text: &str) -> bool {
     text.len() == 56 && text.starts_with("RW") && Base64::decode_vec(text).is_ok()
 }
-

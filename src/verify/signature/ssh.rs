@@ -49,7 +49,8 @@ impl Signature {
     /// Begins to compare a message with it.
     pub(super) fn begin(&self, signers: &[Signer], now: i64) -> Begun {
         let key = self.0.public_key().fingerprint(HashAlg::Sha256).to_string();
-        let known: Vec<&Signer> = signers.iter().filter(|signer| signer.key == *self.0.public_key()).collect();
+        let known: Vec<&Signer> =
+            signers.iter().filter(|signer| signer.key == *self.0.public_key()).collect();
         if known.is_empty() {
             return Begun::Judged(Judged::unknown_key(key, signers.is_empty()));
         }
@@ -101,8 +102,12 @@ impl Reading for Message {
 /// Compares what PROTOCOL.sshsig says is signed.
 fn is_good(signature: &SshSig, digest: &[u8]) -> bool {
     let mut signed = b"SSHSIG".to_vec();
-    let parts =
-        [signature.namespace().as_bytes(), signature.reserved(), signature.hash_alg().as_str().as_bytes(), digest];
+    let parts = [
+        signature.namespace().as_bytes(),
+        signature.reserved(),
+        signature.hash_alg().as_str().as_bytes(),
+        digest,
+    ];
     for part in parts {
         let Ok(len) = u32::try_from(part.len()) else { return false };
         signed.extend_from_slice(&len.to_be_bytes());
@@ -140,12 +145,16 @@ impl Signer {
             valid_after: None,
             valid_before: None,
         };
-        if let Ok(key) = guarded("SSH key", || PublicKey::from_openssh(line).map_err(|_| Error::invalid("key"))) {
+        if let Ok(key) =
+            guarded("SSH key", || PublicKey::from_openssh(line).map_err(|_| Error::invalid("key")))
+        {
             let name = if key.comment().is_empty() { file.to_owned() } else { key.comment().to_owned() };
             return Some(plain(name, key));
         }
         let (principals, rest) = word(line)?;
-        let key = |text: &str| guarded("SSH key", || PublicKey::from_openssh(text).map_err(|_| Error::invalid("key")));
+        let key = |text: &str| {
+            guarded("SSH key", || PublicKey::from_openssh(text).map_err(|_| Error::invalid("key")))
+        };
         if let Ok(key) = key(rest) {
             return Some(plain(principals, key));
         }
@@ -198,7 +207,8 @@ fn time(text: &str) -> Option<i64> {
     if !matches!(digits.len(), 8 | 12 | 14) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let part = |at: usize, len: usize| digits.get(at..at + len).map_or(Some(0), |text| text.parse::<u8>().ok());
+    let part =
+        |at: usize, len: usize| digits.get(at..at + len).map_or(Some(0), |text| text.parse::<u8>().ok());
     let fields = Fields {
         year: digits.get(..4)?.parse().ok()?,
         month: part(4, 2)?,
@@ -264,9 +274,13 @@ mod tests {
         assert_eq!(time("20240101"), Some(1_704_067_200));
         assert_eq!(time("202401010130Z"), Some(1_704_072_600));
         assert_eq!(time("2024"), None);
-        for (pattern, text, want) in
-            [("*", "file", true), ("f?le", "file", true), ("f*e*", "file", true), ("git", "file", false), ("", "", true)]
-        {
+        for (pattern, text, want) in [
+            ("*", "file", true),
+            ("f?le", "file", true),
+            ("f*e*", "file", true),
+            ("git", "file", false),
+            ("", "", true),
+        ] {
             assert_eq!(matches(pattern, text), want, "{pattern}");
         }
     }

@@ -9,8 +9,9 @@ use crate::guard::guarded;
 use crate::time::Timestamp;
 use pgp::composed::{Deserializable, SignedPublicKey};
 use pgp::crypto::hash::HashAlgorithm;
+use pgp::crypto::public_key::PublicKeyAlgorithm;
 use pgp::packet::{PublicKey, PublicSubkey, RevocationCode, Signature, SignatureType, SubpacketData};
-use pgp::types::{KeyDetails, Tag, VerifyingKey};
+use pgp::types::{EcdsaPublicParams, KeyDetails, PublicParams, Tag, VerifyingKey};
 
 /// Certificates that are kept.
 const MOST_CERTIFICATES: usize = 10_000;
@@ -57,6 +58,14 @@ impl Signing {
             Key::Primary(key) => &**key,
             Key::Subkey(key) => &**key,
         }
+    }
+
+    /// Whether signatures of this key by `algorithm` are read here. `k256` takes only the smaller of
+    /// the two values that a signature may have, and GnuPG writes either.
+    pub(super) fn is_read(&self, algorithm: PublicKeyAlgorithm) -> bool {
+        let key = self.key();
+        let odd = matches!(key.public_params(), PublicParams::ECDSA(EcdsaPublicParams::Secp256k1 { .. }));
+        key.algorithm() == algorithm && algorithm.can_sign() && !odd
     }
 
     /// Name and fingerprint.
@@ -214,8 +223,10 @@ impl Certificate {
         let direct = details.direct_signatures.iter();
         let direct = direct.filter(|found| found.typ() == Some(SignatureType::Key) && self.valid(found, now));
         let direct = direct.take(MOST_SELF_SIGNATURES).filter(|found| found.verify_key(key).is_ok());
-        let users = details.users.iter().flat_map(|user| user.signatures.iter().map(move |found| (user, found)));
-        let users = users.filter(|(_, found)| found.typ().is_some_and(is_certification) && self.valid(found, now));
+        let users =
+            details.users.iter().flat_map(|user| user.signatures.iter().map(move |found| (user, found)));
+        let users =
+            users.filter(|(_, found)| found.typ().is_some_and(is_certification) && self.valid(found, now));
         let users = users
             .take(MOST_SELF_SIGNATURES)
             .filter(|(user, found)| found.verify_certification(key, Tag::UserId, &user.id).is_ok())
@@ -235,12 +246,15 @@ impl Certificate {
     fn subkey(&self, subkey: &PublicSubkey, now: i64) -> Result<Standing, String> {
         let primary = &self.0.primary_key;
         let above = expiry(self.own(now)?, primary);
-        let same = self.0.public_subkeys.iter().filter(|found| found.key.fingerprint() == subkey.fingerprint());
+        let same =
+            self.0.public_subkeys.iter().filter(|found| found.key.fingerprint() == subkey.fingerprint());
         let signatures: Vec<&Signature> =
             same.flat_map(|found| &found.signatures).take(MOST_SELF_SIGNATURES).collect();
         let bound = |kind: SignatureType| {
             let of_kind = signatures.iter().filter(move |found| found.typ() == Some(kind));
-            of_kind.filter(|found| self.valid(found, now) && found.verify_subkey_binding(primary, subkey).is_ok())
+            of_kind.filter(|found| {
+                self.valid(found, now) && found.verify_subkey_binding(primary, subkey).is_ok()
+            })
         };
         if let Some(revocation) = bound(SignatureType::SubkeyRevocation).next() {
             return Err(revoked(revocation));
@@ -251,7 +265,7 @@ impl Certificate {
         let back = binding.embedded_signature();
         let back = back.filter(|back| back.hash_alg().is_some_and(|hash| hash != HashAlgorithm::Md5));
         // Without it anybody could claim another's signatures by binding another's key (§10.1.5).
-        if !back.is_some_and(|back| back.verify_primary_key_binding(subkey, primary).is_ok()) {
+        if back.is_none_or(|back| back.verify_primary_key_binding(subkey, primary).is_err()) {
             return Err("the signing key does not say that it belongs to the primary one".to_owned());
         }
         Ok(match (above, expiry(binding, subkey)) {
