@@ -1,6 +1,7 @@
 //! Signatures by gpg, minisign, signify and ssh-keygen against what those programs say of them
 //! (`testdata/signature/*/expected`, made by the recipes), and cut and changed in every way.
-#![cfg(test)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests")]
 
 mod support;
 
