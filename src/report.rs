@@ -358,6 +358,12 @@ contract! {
         /// In words.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         note: String,
+        /// The key that made the signature: its fingerprint, or its number where that is all it says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// Name and fingerprint of a key that was given, where the signature is good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<String>,
     }
 
     /// What was written.

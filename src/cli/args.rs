@@ -205,6 +205,12 @@ pub(crate) struct Expected {
     /// A list of digests that names the source
     #[arg(long, value_name = "FILE")]
     pub(crate) sums: Vec<PathBuf>,
+    /// A key that may have signed it, or its list: OpenPGP, minisign, signify, SSH; a file or a directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Vec<String>,
+    /// A signature over it, or over the list of --sums
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Vec<PathBuf>,
 }
 
 impl Expected {
@@ -229,7 +235,8 @@ impl Expected {
 
     /// True where nothing was given.
     pub(crate) fn is_empty(&self) -> bool {
-        self.sums.is_empty() && self.values().is_ok_and(|values| values.is_empty())
+        let signed = !self.key.is_empty() || !self.signature.is_empty();
+        !signed && self.sums.is_empty() && self.values().is_ok_and(|values| values.is_empty())
     }
 }
 

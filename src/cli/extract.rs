@@ -3,7 +3,7 @@
 use super::args::{Extract, LinkChoice, NamesChoice, OverwriteChoice};
 use super::list::options;
 use super::ui::Ui;
-use super::verify::{exit, expectations};
+use super::verify::{add_beside, exit, expectations};
 use super::{Exit, hints, show};
 use discless::container::{Container, Severity};
 use discless::digest::{Algorithm, Value};
@@ -36,7 +36,10 @@ pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
     let options = options.at(named.surroundings.clone());
     let name = named.name.clone();
     let destination = args.output.clone().unwrap_or_else(|| default_destination(&named.file_name));
-    let expected = expectations(&args.expected, &named)?;
+    let mut expected = expectations(&args.expected, &named)?;
+    if !args.expected.key.is_empty() {
+        add_beside(&args.expected, &name, &mut expected)?;
+    }
     let done = match named.what {
         What::Directory(container) => {
             if !args.expected.is_empty() {
@@ -44,7 +47,7 @@ pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
             }
             plain(ui, args, &name, &Arc::from(container), destination, &options)
         }
-        What::Bytes(source) if expected.digests.is_empty() => {
+        What::Bytes(source) if expected.is_empty() => {
             let container = Arc::from(medium::open(&source, &name, &options)?);
             plain(ui, args, &name, &container, destination, &options)
         }
@@ -178,6 +181,7 @@ fn verified(
         });
         let values = values.map_err(|error| error.of(name))?;
         checks.extend(verify::digests(expected, &values));
+        checks.extend(expected.proofs.check(&**source, &progress).map_err(|error| error.of(name))?);
         sha256 = values.iter().find(|value| value.algorithm == Algorithm::Sha256).map(Value::hex);
         if args.recurse && Verdict::of(&checks) == Verdict::Verified {
             let recursion = Recursion { how: &how, options, observer: &progress };

@@ -72,8 +72,11 @@ fn line(out: &mut String, check: &Check) {
             Some(by(check)).filter(|by| !by.is_empty()).map(|by| by.trim_start_matches(", ").to_owned()),
         );
     }
-    if !check.note.is_empty() {
-        rest.push(for_terminal(&check.note).into_owned());
+    let note = for_terminal(&check.note);
+    match (check.what, check.by.as_str()) {
+        _ if note.is_empty() => {}
+        ("signature", by) if by != "nobody" => rest.push(format!("{}: {note}", list_name(by))),
+        _ => rest.push(note.into_owned()),
     }
     let _ = writeln!(out, "{}", rest.join("; "));
     match (check.outcome, &check.expected, &check.found) {
@@ -111,9 +114,15 @@ fn by(check: &Check) -> String {
     }
 }
 
+/// What stands between a list and who signed it.
+const SIGNED: &str = ", signed by ";
+
 /// A list without the directory, which is the source's own.
 fn list_name(path: &str) -> String {
-    for_terminal(path.rsplit(['/', '\\']).next().unwrap_or(path)).into_owned()
+    // Who signed it may have any name.
+    let (path, signed) = path.split_at(path.find(SIGNED).unwrap_or(path.len()));
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    for_terminal(&format!("{name}{signed}")).into_owned()
 }
 
 /// The last line: the verdict, and by what.
@@ -121,8 +130,18 @@ pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
     let style = word(verdict.name());
     match verdict {
         Verdict::Verified => {
-            let strong = checks.iter().find(|check| check.vouches && check.outcome == Outcome::Ok);
+            let strong = |check: &&Check| check.vouches && check.outcome == Outcome::Ok;
+            let signed =
+                |check: &&Check| strong(check) && (check.signer.is_some() || check.by.contains(SIGNED));
+            let strong = checks.iter().find(signed).or_else(|| checks.iter().find(strong));
             let best = strong.or_else(|| checks.iter().find(|check| check.vouches));
+            if let Some(name) = best.and_then(|check| check.signer.as_ref()?.name.as_ref()) {
+                let why = if strong.is_some() { "" } else { "; see why that is weak" };
+                return format!(
+                    "{style}verified{style:#}: the whole file is signed by {}{why}\n",
+                    for_terminal(name)
+                );
+            }
             let (what, by) = best.map_or(("digest", "user"), |check| (check.what, check.by.as_str()));
             let files = checks.iter().filter(|check| check.vouches && !check.subject.is_empty()).count();
             let whole = if files > 0 {
@@ -160,6 +179,8 @@ pub(crate) fn check_reports(checks: &[Check]) -> Vec<discless::report::Check> {
         count: check.count,
         failed: check.failed.clone(),
         note: check.note.clone(),
+        key: check.signer.as_ref().map(|signer| signer.key.clone()),
+        signer: check.signer.as_ref().and_then(|signer| signer.name.clone()),
     };
     checks.iter().map(report).collect()
 }

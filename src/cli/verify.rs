@@ -7,7 +7,7 @@ use super::{Exit, hints, show};
 use discless::digest::Value;
 use discless::formats::Options;
 use discless::nest::{self, Named, What};
-use discless::verify::{Depth, Expectations, Outcome, Verdict, Verified};
+use discless::verify::{Depth, Expectations, Outcome, Proofs, Verdict, Verified, signature};
 use discless::{Error, Result, report, verify};
 use std::path::Path;
 
@@ -23,10 +23,25 @@ pub(super) fn exit(verdict: Verdict) -> Exit {
 /// What the user and the lists that were named say of `named`.
 pub(super) fn expectations(expected: &Expected, named: &Named) -> Result<Expectations> {
     let mut out = Expectations::given(&expected.values()?);
+    out.proofs = Proofs::named(&expected.key, &expected.signature)?;
     for list in &expected.sums {
         out.add_list(list, Path::new(&named.name))?;
     }
     Ok(out)
+}
+
+/// Adds what lies beside the source, where the user named nothing that tells how it ought to be.
+pub(super) fn add_beside(given: &Expected, name: &str, expectations: &mut Expectations) -> Result<()> {
+    let path = Path::new(name);
+    if !path.is_file() {
+        return Ok(());
+    }
+    if given.values()?.is_empty() && given.sums.is_empty() {
+        expectations.add_beside(path)?;
+    } else if !given.key.is_empty() && given.signature.is_empty() {
+        expectations.proofs.add_beside(path);
+    }
+    Ok(())
 }
 
 pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
@@ -65,8 +80,8 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
         }
         What::Bytes(ref source) => {
             let mut expectations = expectations(&args.expected, &named)?;
-            if expectations.digests.is_empty() && !args.no_sidecars && Path::new(&name).is_file() {
-                expectations.add_beside(Path::new(&name))?;
+            if !args.no_sidecars {
+                add_beside(&args.expected, &name, &mut expectations)?;
             }
             let depth = if args.deep { Depth::Members } else { Depth::Whole };
             let verified = verify::verify(
@@ -112,12 +127,21 @@ fn directory(
     let [list] = args.expected.sums.as_slice() else {
         return Err(Error::usage(format!("{name} is a directory: name one list of its files with --sums")));
     };
-    verify::directory(container, Path::new(name), list, ui.threads, progress)
+    let proofs = Proofs::named(&args.expected.key, &args.expected.signature)?;
+    verify::directory(container, Path::new(name), list, proofs, ui.threads, progress)
 }
 
 fn hint(verified: &Verified, spec: &str) -> Option<String> {
     let short = verified.checks.iter().any(|check| check.what == "size" && check.outcome == Outcome::Damaged);
+    // A good signature needs no other key.
+    let signer = |check: &discless::verify::Check| check.signer.clone();
+    let signed = verified.checks.iter().filter_map(signer).any(|signer| signer.name.is_some());
+    let unknown = verified.checks.iter().filter(|check| check.outcome == Outcome::Unchecked).find_map(signer);
     match verified.verdict {
+        Verdict::Verified | Verdict::Unverified if !signed && unknown.is_some() => {
+            let key = unknown.map(|signer| signature::shown(&signer.key)).unwrap_or_default();
+            Some(format!("discless verify {} --key FILE   # key {key}", hints::quoted(spec)))
+        }
         Verdict::Verified => None,
         Verdict::Damaged if short => Some("resume the download: curl -C - -O URL".to_owned()),
         Verdict::Damaged => Some("download it again, from the publisher".to_owned()),

@@ -3,6 +3,7 @@
 use super::check::{Amount, Check, Outcome, Verdict, structure};
 use super::expect::Expectations;
 use super::hash::hash;
+use super::signature::{Listed, Proofs, Word};
 use crate::container::{Container, EntryId, EntryKind, Location};
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Kind, NotMedium, Result};
@@ -96,6 +97,7 @@ pub fn verify(
     };
     let values = values.map_err(|error| error.of(name))?;
     checks.extend(digests(expectations, &values));
+    checks.extend(expectations.proofs.check(&**source, observer).map_err(|error| error.of(name))?);
     let sha256 = values.into_iter().find(|value| value.algorithm == Algorithm::Sha256);
     Ok(Verified::new(checks, sha256))
 }
@@ -121,7 +123,7 @@ fn not_opened(error: Error, expectations: &Expectations) -> Result<Option<Check>
     );
     match error.kind() {
         Kind::Io(_) | Kind::Cancelled => Err(error),
-        _ if expectations.digests.is_empty() || hopeless => Err(error),
+        _ if expectations.is_empty() || hopeless => Err(error),
         Kind::NotMedium(what) => {
             Ok(Some(Check::new("structure", Outcome::Unchecked, "discless", format!("it is {what}"))))
         }
@@ -135,10 +137,10 @@ fn not_opened(error: Error, expectations: &Expectations) -> Result<Option<Check>
 /// Compares what was computed with all that is expected.
 #[must_use]
 pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
-    let mut checks: Vec<Check> = Vec::new();
+    let mut checks: Vec<Check> = expectations.proofs.of_lists().to_vec();
     for expected in &expectations.digests {
         if let Some(found) = values.iter().find(|value| value.algorithm == expected.value.algorithm) {
-            checks.push(Check::digest(&expected.value, found, &expected.by));
+            checks.push(expectations.proofs.weighed(Check::digest(&expected.value, found, &expected.by)));
         }
     }
     for (list, error) in &expectations.unusable {
@@ -287,11 +289,14 @@ pub fn directory(
     container: &dyn Container,
     root: &std::path::Path,
     list: &std::path::Path,
+    mut proofs: Proofs,
     threads: usize,
     observer: &dyn Observer,
 ) -> Result<Verified> {
-    let sums = super::expect::read_list(list)?;
-    let by = list.to_string_lossy().into_owned();
+    let (sums, text) = super::expect::read_signed_list(list)?;
+    let Word::Counts(by) = proofs.list(list, text, Listed::ByUser) else {
+        return Ok(Verified::new(proofs.of_lists().to_vec(), None));
+    };
     let list_dir = list.parent().unwrap_or(std::path::Path::new(""));
     let mut checks = Vec::new();
     let mut named = std::collections::HashSet::new();
@@ -311,7 +316,7 @@ pub fn directory(
             if let Some(found) = values.iter().find(|value| value.algorithm == line.value.algorithm) {
                 let mut check = Check::digest(&line.value, found, &by);
                 check.subject = entry.path.text().to_owned();
-                checks.push(check);
+                checks.push(proofs.weighed(check));
             }
         }
     }
@@ -322,8 +327,9 @@ pub fn directory(
         checks.push(check);
     }
     if checks.is_empty() {
-        return Err(Error::not_found(format!("a file of the directory in {by}"), None));
+        return Err(Error::not_found(format!("a file of the directory in {}", list.display()), None));
     }
+    checks.splice(0..0, proofs.of_lists().iter().cloned());
     Ok(Verified::new(checks, None))
 }
 
