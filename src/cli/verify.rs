@@ -68,6 +68,12 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
             if expectations.digests.is_empty() && !args.no_sidecars && Path::new(&name).is_file() {
                 expectations.add_beside(Path::new(&name))?;
             }
+            for roots in &args.roots {
+                match roots.as_str() {
+                    "system" => expectations.trust.roots.add_system()?,
+                    file => expectations.trust.roots.add_file(Path::new(file))?,
+                };
+            }
             let depth = if args.deep { Depth::Members } else { Depth::Whole };
             let verified = verify::verify(
                 source,

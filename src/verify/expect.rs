@@ -1,7 +1,7 @@
 //! What a source is to be compared with: digests that the user gave, a list that was named, lists that
 //! lie beside it.
 
-use super::{Sums, discover};
+use super::{Sums, authenticode::Trust, discover};
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Result};
 use crate::source::{FileSource, read_vec};
@@ -25,6 +25,8 @@ pub struct Expectations {
     pub digests: Vec<Expected>,
     /// Lists that are meant for it and cannot be used, each with the reason.
     pub unusable: Vec<(String, Error)>,
+    /// What signatures are judged by.
+    pub trust: Trust,
 }
 
 impl Expectations {

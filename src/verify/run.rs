@@ -1,5 +1,6 @@
 //! Verifying a source: cheap checks first, then one reading of all its bytes.
 
+use super::authenticode;
 use super::check::{Amount, Check, Outcome, Verdict, structure};
 use super::expect::Expectations;
 use super::hash::hash;
@@ -64,8 +65,11 @@ pub fn verify(
         None => source.clone(),
     };
     let mut checks = sizes(expectations, source.len());
+    let signatures = authenticode::check(&seen, &expectations.trust).map_err(|error| error.of(name))?;
     let container = match medium::open(&seen, name, options) {
         Ok(container) => Some(container),
+        // A catalogue is no medium, and can be checked all the same.
+        Err(error) if !signatures.is_empty() && matches!(error.kind(), Kind::NotMedium(_)) => None,
         Err(error) => {
             checks.extend(not_opened(error, expectations)?);
             None
@@ -74,6 +78,7 @@ pub fn verify(
     if let Some(container) = &container {
         checks.extend(structure(&**container));
     }
+    checks.extend(signatures);
     // A medium that is too short is known to be before the first gigabyte is hashed.
     if checks.iter().any(|check| check.what == "size" && check.outcome == Outcome::Damaged) {
         return Ok(Verified::new(checks, None));

@@ -90,7 +90,9 @@ impl Image {
             }
         }
         sections.sort_by_key(|range| range.start);
-        let table = u64::from(at)..u64::from(at) + u64::from(size);
+        // No image is so large that its parts would lie there: the entry is no entry.
+        let nonsense = at.checked_add(size).is_none();
+        let table = if nonsense { 0..0 } else { u64::from(at)..u64::from(at) + u64::from(size) };
         Ok(Some(Self {
             len: source.len(),
             checksum_at: pe + 24 + 64,
