@@ -7,7 +7,9 @@ use super::windows::windows;
 use crate::container::{Container, Entry, EntryKind, Role};
 use crate::formats::Options;
 use crate::report::{self, Inspect};
-use crate::source::read_up_to;
+use crate::source::{SharedSource, read_up_to};
+use crate::time::Timestamp;
+use crate::verify::authenticode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -60,7 +62,7 @@ pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], opt
                 over_single_layer_by: fit.over_single_layer_by,
             }
         }),
-        signature: report::Signature { state: "unsigned".to_owned(), signer: None, signed_at: None },
+        signature: signature(source),
         checkable: checkable(container, lists),
         advice: windows.advice,
         versions: found.files.iter().map(version).collect(),
@@ -69,6 +71,15 @@ pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], opt
         volume,
         read_bytes: 0,
     }
+}
+
+/// What the source's signature says. The whole file is not read here, so that nothing of it is checked.
+fn signature(source: &SharedSource) -> report::Signature {
+    let glance = authenticode::glance(source).ok().flatten().filter(|glance| glance.signed);
+    let state = if glance.is_some() { "unchecked" } else { "unsigned" };
+    let (signer, at) = glance.map_or((None, None), |glance| (glance.signer, glance.signed_at));
+    let at = at.map(|seconds| Timestamp { seconds, nanos: 0, zone: Some(0) }.rfc3339());
+    report::Signature { state: state.to_owned(), signer, signed_at: at }
 }
 
 /// True for an image of an optical disc.

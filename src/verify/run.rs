@@ -11,7 +11,7 @@ use crate::formats::{Options, wim};
 use crate::medium;
 use crate::observe::Observer;
 use crate::source::{Digested, SharedSource};
-use crate::walk::{Readable, walk};
+use crate::walk::Readable;
 use std::sync::Arc;
 
 /// How much is read.
@@ -84,7 +84,7 @@ pub fn verify(
         return Ok(Verified::new(checks, None));
     }
     if let (Depth::Members, Some(container)) = (depth, &container) {
-        checks.push(members(&**container, observer)?);
+        checks.extend(members(&**container, &expectations.trust, threads, observer)?);
         checks.extend(integrity(&**container, observer)?);
     }
     let values = match digested {
@@ -155,12 +155,17 @@ pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
 }
 
 /// Reads every member to its end.
-fn members(container: &dyn Container, observer: &dyn Observer) -> Result<Check> {
+fn members(
+    container: &dyn Container,
+    trust: &authenticode::Trust,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<Vec<Check>> {
     let wanted = container.entries().iter().enumerate();
     let wanted: Vec<EntryId> =
         wanted.filter(|(_, entry)| entry.kind == EntryKind::File).map(|(i, _)| EntryId(i)).collect();
     let mut sink = Readable::default();
-    walk(container, &wanted, &mut sink, observer)?;
+    let signed = authenticode::walk_signed(container, &wanted, &mut sink, trust, threads, observer)?;
     let damaged = sink.failed.iter().filter(|(_, error)| error.is_damage()).count();
     let outcome = match (sink.failed.len(), damaged) {
         (0, _) => Outcome::Ok,
@@ -176,11 +181,12 @@ fn members(container: &dyn Container, observer: &dyn Observer) -> Result<Check> 
         }
         (n, _) => format!("{n} cannot be read to their end"),
     };
-    Ok(Check {
+    let read = Check {
         count: Some(wanted.len() as u64),
         failed,
         ..Check::new("members", outcome, container.format(), note)
-    })
+    };
+    Ok(std::iter::once(read).chain(signed.check()).collect())
 }
 
 /// Compares a WIM file with its own table of digests, where it has one.
