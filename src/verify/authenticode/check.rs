@@ -37,6 +37,10 @@ pub fn checks(examined: &Examined) -> Vec<Check> {
             check.outcome = Outcome::Ok;
         }
         check.vouches = vouches && is_best;
+        // A known signer, but not of all the bytes that are there.
+        if is_best && !vouches && check.outcome == Outcome::Ok {
+            check.outcome = Outcome::Weak;
+        }
         out.push(check);
     }
     for what in &examined.damage {
