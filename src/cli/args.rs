@@ -254,6 +254,9 @@ pub(crate) struct Verify {
     /// Do not look for lists of digests beside the source
     #[arg(long)]
     pub(crate) no_sidecars: bool,
+    /// Certificates that signatures may end at, besides Microsoft's: a PEM file, or `system`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roots: Vec<String>,
     #[command(flatten)]
     pub(crate) opening: Opening,
 }

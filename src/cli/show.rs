@@ -149,6 +149,11 @@ pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
             } else {
                 "the whole file is what".to_owned()
             };
+            if what == "authenticode" {
+                let by = for_terminal(by);
+                let weak = if strong.is_some() { "" } else { ", by a weak digest" };
+                return format!("{style}verified{style:#}: the whole file is what {by}, signed{weak}; revocation not checked\n");
+            }
             let by = if by == "user" { format!("--{what}") } else { list_name(by) };
             let only = if strong.is_some() { "" } else { ", by a weak digest only" };
             format!("{style}verified{style:#}: {whole} {by} names{only}\n")

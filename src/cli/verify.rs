@@ -83,6 +83,12 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
             if !args.no_sidecars {
                 add_beside(&args.expected, &name, &mut expectations)?;
             }
+            for roots in &args.roots {
+                match roots.as_str() {
+                    "system" => expectations.trust.roots.add_system()?,
+                    file => expectations.trust.roots.add_file(Path::new(file))?,
+                };
+            }
             let depth = if args.deep { Depth::Members } else { Depth::Whole };
             let verified = verify::verify(
                 source,

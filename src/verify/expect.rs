@@ -1,6 +1,7 @@
 //! What a source is to be compared with: digests that the user gave, a list that was named, lists that
 //! lie beside it.
 
+use super::authenticode::Trust;
 use super::signature::{Listed, Proofs, Text, Word};
 use super::{Sums, discover};
 use crate::digest::{Algorithm, Value};
@@ -28,6 +29,8 @@ pub struct Expectations {
     pub unusable: Vec<(String, Error)>,
     /// Keys, and the signatures for them.
     pub proofs: Proofs,
+    /// What signatures are judged by.
+    pub trust: Trust,
 }
 
 impl Expectations {

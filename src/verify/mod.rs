@@ -1,5 +1,6 @@
 //! Whether a medium is what its publisher gave out: what can be compared, with what, and the verdict.
 
+pub mod authenticode;
 mod check;
 pub mod coverage;
 pub mod discover;

@@ -1,5 +1,6 @@
 //! Verifying a source: cheap checks first, then one reading of all its bytes.
 
+use super::authenticode;
 use super::check::{Amount, Check, Outcome, Verdict, structure};
 use super::expect::Expectations;
 use super::hash::hash;
@@ -12,7 +13,7 @@ use crate::medium;
 use crate::nest::Members;
 use crate::observe::Observer;
 use crate::source::{Digested, SharedSource};
-use crate::walk::{Readable, walk};
+use crate::walk::Readable;
 use std::sync::Arc;
 
 /// How much is read.
@@ -66,8 +67,11 @@ pub fn verify(
         None => source.clone(),
     };
     let mut checks = sizes(expectations, source.len());
+    let signatures = authenticode::check(&seen, &expectations.trust).map_err(|error| error.of(name))?;
     let container = match medium::open(&seen, name, options) {
         Ok(container) => Some(Arc::<dyn Container>::from(container)),
+        // A catalogue is no medium, and can be checked all the same.
+        Err(error) if !signatures.is_empty() && matches!(error.kind(), Kind::NotMedium(_)) => None,
         Err(error) => {
             checks.extend(not_opened(error, expectations)?);
             None
@@ -76,6 +80,7 @@ pub fn verify(
     if let Some(container) = &container {
         checks.extend(structure(&**container));
     }
+    checks.extend(signatures);
     // A medium that is too short is known to be before the first gigabyte is hashed.
     if checks.iter().any(|check| check.what == "size" && check.outcome == Outcome::Damaged) {
         return Ok(Verified::new(checks, None));
@@ -83,7 +88,7 @@ pub fn verify(
     if let (Depth::Members, Some(container)) = (depth, &container) {
         match resources(&**container, "", observer)? {
             Some(check) => checks.push(check),
-            None => checks.push(members(&**container, observer)?),
+            None => checks.extend(members(&**container, &expectations.trust, threads, observer)?),
         }
         checks.extend(integrity(&**container, "", observer)?);
         checks.extend(images(container, options, observer)?);
@@ -157,12 +162,17 @@ pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
 }
 
 /// Reads every member to its end.
-fn members(container: &dyn Container, observer: &dyn Observer) -> Result<Check> {
+fn members(
+    container: &dyn Container,
+    trust: &authenticode::Trust,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<Vec<Check>> {
     let wanted = container.entries().iter().enumerate();
     let wanted: Vec<EntryId> =
         wanted.filter(|(_, entry)| entry.kind == EntryKind::File).map(|(i, _)| EntryId(i)).collect();
     let mut sink = Readable::default();
-    walk(container, &wanted, &mut sink, observer)?;
+    let signed = authenticode::walk_signed(container, &wanted, &mut sink, trust, threads, observer)?;
     let damaged = sink.failed.iter().filter(|(_, error)| error.is_damage()).count();
     let outcome = match (sink.failed.len(), damaged) {
         (0, _) => Outcome::Ok,
@@ -178,11 +188,12 @@ fn members(container: &dyn Container, observer: &dyn Observer) -> Result<Check> 
         }
         (n, _) => format!("{n} cannot be read to their end"),
     };
-    Ok(Check {
+    let read = Check {
         count: Some(wanted.len() as u64),
         failed,
         ..Check::new("members", outcome, container.format(), note)
-    })
+    };
+    Ok(std::iter::once(read).chain(signed.check()).collect())
 }
 
 /// Checks everything that members are made of, once, in a format that has such resources.
