@@ -168,6 +168,8 @@ pub struct Resources {
     pub count: u64,
     /// Bytes they unpack to.
     pub bytes: u64,
+    /// Where they lie in the container's source, packed.
+    pub ranges: Vec<Range<u64>>,
     /// Those that are not as they must be.
     pub failed: Vec<BadResource>,
 }

@@ -254,6 +254,9 @@ pub(crate) struct Verify {
     /// Do not look for lists of digests beside the source
     #[arg(long)]
     pub(crate) no_sidecars: bool,
+    /// Write a report as one page of HTML; a file that is there is left alone
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
     /// Certificates that signatures may end at, besides Microsoft's: a PEM file, or `system`
     #[arg(long, value_name = "FILE")]
     pub(crate) roots: Vec<String>,

@@ -2,6 +2,7 @@
 
 use super::ui::word;
 use discless::text::for_terminal;
+use discless::verify::coverage::Coverage;
 use discless::verify::{Amount, Check, Outcome, Verdict};
 use std::fmt::Write as _;
 
@@ -125,6 +126,34 @@ fn list_name(path: &str) -> String {
     for_terminal(&format!("{name}{signed}")).into_owned()
 }
 
+/// What vouches for how many bytes, and how many nothing does.
+pub(crate) fn coverage(coverage: &Coverage) -> String {
+    /// Hundredths of a percent.
+    fn share(bytes: u64, of: u64) -> String {
+        let parts = u128::from(bytes).saturating_mul(10_000).checked_div(u128::from(of)).unwrap_or(0);
+        format!("{}.{:02} %", parts / 100, parts % 100)
+    }
+    let mut out = String::from("\nbytes vouched for\n");
+    let rows = coverage.vouchers.iter().map(|one| {
+        let by = list_name(&one.by);
+        (one.ranges.bytes(), format!("{}, by {by}", for_terminal(&one.what)))
+    });
+    for (bytes, what) in rows.chain([(coverage.uncovered(), "nothing".to_owned())]) {
+        let _ = writeln!(out, "  {:>18}  {:>8}  {what}", exact(bytes), share(bytes, coverage.bytes));
+    }
+    out
+}
+
+/// The same for a report.
+pub(crate) fn coverage_report(coverage: &Coverage) -> discless::report::Coverage {
+    let vouched = coverage.vouchers.iter().map(|one| discless::report::Vouched {
+        what: one.what.clone(),
+        by: one.by.clone(),
+        bytes: one.ranges.bytes(),
+    });
+    discless::report::Coverage { bytes: coverage.bytes, by: vouched.collect(), nothing: coverage.uncovered() }
+}
+
 /// The last line: the verdict, and by what.
 pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
     let style = word(verdict.name());
@@ -152,7 +181,9 @@ pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
             if what == "authenticode" {
                 let by = for_terminal(by);
                 let weak = if strong.is_some() { "" } else { ", by a weak digest" };
-                return format!("{style}verified{style:#}: the whole file is what {by}, signed{weak}; revocation not checked\n");
+                return format!(
+                    "{style}verified{style:#}: the whole file is what {by}, signed{weak}; revocation not checked\n"
+                );
             }
             let by = if by == "user" { format!("--{what}") } else { list_name(by) };
             let only = if strong.is_some() { "" } else { ", by a weak digest only" };

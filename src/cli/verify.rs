@@ -7,8 +7,10 @@ use super::{Exit, hints, show};
 use discless::digest::Value;
 use discless::formats::Options;
 use discless::nest::{self, Named, What};
+use discless::time::Timestamp;
 use discless::verify::{Depth, Expectations, Outcome, Proofs, Verdict, Verified, signature};
-use discless::{Error, Result, report, verify};
+use discless::{Error, Result, page, report, verify};
+use std::io::Write as _;
 use std::path::Path;
 
 /// What a verdict means for the one who waits for the code.
@@ -64,10 +66,23 @@ pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
             Err(error) => return Err(error),
         }
     }
+    let document = report::Document::new("verify", reports);
+    if let Some(path) = &args.report {
+        write_page(path, &document)?;
+        ui.note(&format!("report written to {}", path.display()));
+    }
     if ui.json {
-        ui.document(&report::Document::new("verify", reports))?;
+        ui.document(&document)?;
     }
     Ok(worst)
+}
+
+/// Writes the report where nothing is yet.
+fn write_page(path: &Path, document: &report::Document<report::Verify>) -> Result<()> {
+    let now = Timestamp::from_system(std::time::SystemTime::now()).rfc3339();
+    let page = page::verification(document, now.split('T').next().unwrap_or_default());
+    let write = || std::fs::File::create_new(path)?.write_all(page.as_bytes());
+    write().map_err(|error| Error::from(error).of(&path.to_string_lossy()))
 }
 
 fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report::Verify, Verdict)> {
@@ -108,6 +123,9 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
             ui.answer(&format!("{}\n", discless::text::for_terminal(&name)))?;
         }
         ui.answer(&show::checks(&verified.checks))?;
+        if let Some(coverage) = &verified.coverage {
+            ui.answer(&format!("{}\n", show::coverage(coverage)))?;
+        }
         ui.answer(&show::verdict(verified.verdict, &verified.checks))?;
         if let Some(hint) = hint(&verified, spec) {
             ui.hint(&hint);
@@ -118,7 +136,7 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
         source,
         verdict: verified.verdict.name().to_owned(),
         checks: show::check_reports(&verified.checks),
-        coverage: None,
+        coverage: verified.coverage.as_ref().map(show::coverage_report),
     };
     Ok((report, verified.verdict))
 }

@@ -49,6 +49,12 @@ impl Digested {
         Self { inner, front: Mutex::new(Front { at: 0, hasher, followers: Vec::new() }) }
     }
 
+    /// The source itself: reading it is seen by nobody.
+    #[must_use]
+    pub fn inner(&self) -> &dyn Source {
+        &*self.inner
+    }
+
     /// Lets `follower` see the bytes, too. Nothing may have been read yet.
     pub fn followed_by(&self, follower: Box<dyn Follow>) {
         self.front.lock().unwrap_or_else(PoisonError::into_inner).followers.push(follower);

@@ -100,6 +100,28 @@ pub fn place(container: &dyn Container, id: EntryId) -> Vec<Range<u64>> {
     }
 }
 
+/// Ranges of a stored member, as ranges of the source that it is stored in.
+#[must_use]
+pub fn within(container: &dyn Container, id: EntryId, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    let Some(Location::Stored(extents)) = container.entries().get(id.0).map(|entry| &entry.location) else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    let mut from = 0u64;
+    for piece in extents.pieces() {
+        let to = from.saturating_add(piece.len);
+        for range in ranges {
+            let (start, end) = (range.start.max(from), range.end.min(to));
+            if let Some(at) = piece.at.filter(|_| start < end) {
+                let moved = |place: u64| at.saturating_add(place.saturating_sub(from));
+                out.push(moved(start)..moved(end));
+            }
+        }
+        from = to;
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

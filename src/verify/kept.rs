@@ -121,9 +121,9 @@ impl Kept {
         }
     }
 
-    /// True where no list names any member.
-    pub(super) fn is_empty(&self) -> bool {
-        self.lists.is_empty()
+    /// True where a list names that member.
+    pub(super) fn names(&self, id: EntryId) -> bool {
+        self.expected.contains_key(&id)
     }
 
     /// A check for each list, and what those vouch for that hold.

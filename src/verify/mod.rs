@@ -3,6 +3,7 @@
 pub mod authenticode;
 mod check;
 pub mod coverage;
+mod deep;
 pub mod discover;
 mod expect;
 pub mod hash;

@@ -2,18 +2,19 @@
 
 use super::authenticode;
 use super::check::{Amount, Check, Outcome, Verdict, structure};
+use super::coverage::Coverage;
+use super::deep::{Deep, OfItself};
 use super::expect::Expectations;
 use super::hash::hash;
 use super::signature::{Listed, Proofs, Word};
-use crate::container::{Container, EntryId, EntryKind, Location};
+use crate::container::{Container, EntryId, EntryKind};
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Kind, NotMedium, Result};
-use crate::formats::{Options, wim};
+use crate::facts::Facts;
+use crate::formats::Options;
 use crate::medium;
-use crate::nest::Members;
 use crate::observe::Observer;
 use crate::source::{Digested, SharedSource};
-use crate::walk::Readable;
 use std::sync::Arc;
 
 /// How much is read.
@@ -34,11 +35,13 @@ pub struct Verified {
     pub verdict: Verdict,
     /// SHA-256 of the whole, where it was read.
     pub sha256: Option<Value>,
+    /// What vouches for which bytes, where members were read.
+    pub coverage: Option<Coverage>,
 }
 
 impl Verified {
     fn new(checks: Vec<Check>, sha256: Option<Value>) -> Self {
-        Self { verdict: Verdict::of(&checks), checks, sha256 }
+        Self { verdict: Verdict::of(&checks), checks, sha256, coverage: None }
     }
 }
 
@@ -85,13 +88,11 @@ pub fn verify(
     if checks.iter().any(|check| check.what == "size" && check.outcome == Outcome::Damaged) {
         return Ok(Verified::new(checks, None));
     }
+    let mut coverage = Coverage::of(source.len());
+    let of_itself = digested.as_deref().map(OfItself::find).transpose().map_err(|error| error.of(name))?;
     if let (Depth::Members, Some(container)) = (depth, &container) {
-        match resources(&**container, "", observer)? {
-            Some(check) => checks.push(check),
-            None => checks.extend(members(&**container, &expectations.trust, threads, observer)?),
-        }
-        checks.extend(integrity(&**container, "", observer)?);
-        checks.extend(images(container, options, observer)?);
+        let deep = Deep { outer: container, trust: &expectations.trust, options, threads, observer };
+        checks.extend(deep.checks(&mut coverage)?);
     }
     let values = match digested {
         Some(digested) => digested.finish(&mut |bytes| {
@@ -101,10 +102,17 @@ pub fn verify(
         None => hash(&**source, &algorithms, threads, observer),
     };
     let values = values.map_err(|error| error.of(name))?;
+    checks.extend(of_itself.and_then(|implanted| implanted.check(source.len(), &mut coverage)));
     checks.extend(digests(expectations, &values));
     checks.extend(expectations.proofs.check(&**source, observer).map_err(|error| error.of(name))?);
+    for check in checks.iter().filter(|check| check.vouches && check.subject.is_empty()) {
+        if check.what != "implanted" {
+            coverage.add(check.what, &check.by, std::iter::once(0..source.len()).collect());
+        }
+    }
     let sha256 = values.into_iter().find(|value| value.algorithm == Algorithm::Sha256);
-    Ok(Verified::new(checks, sha256))
+    let coverage = (depth == Depth::Members).then_some(coverage);
+    Ok(Verified { coverage, ..Verified::new(checks, sha256) })
 }
 
 /// Lists that give a size are believed before anything is read.
@@ -151,7 +159,9 @@ pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
     for (list, error) in &expectations.unusable {
         checks.push(Check::new("list", Outcome::Unchecked, list, error.kind().to_string()));
     }
-    if expectations.digests.is_empty() {
+    if let Some(known) = known(values) {
+        checks.push(known);
+    } else if expectations.digests.is_empty() {
         let found = values.iter().find(|value| value.algorithm == Algorithm::Sha256);
         checks.push(Check {
             found: found.map(|value| Amount::Digest(value.clone())),
@@ -161,135 +171,15 @@ pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
     checks
 }
 
-/// Reads every member to its end.
-fn members(
-    container: &dyn Container,
-    trust: &authenticode::Trust,
-    threads: usize,
-    observer: &dyn Observer,
-) -> Result<Vec<Check>> {
-    let wanted = container.entries().iter().enumerate();
-    let wanted: Vec<EntryId> =
-        wanted.filter(|(_, entry)| entry.kind == EntryKind::File).map(|(i, _)| EntryId(i)).collect();
-    let mut sink = Readable::default();
-    let signed = authenticode::walk_signed(container, &wanted, &mut sink, trust, threads, observer)?;
-    let damaged = sink.failed.iter().filter(|(_, error)| error.is_damage()).count();
-    let outcome = match (sink.failed.len(), damaged) {
-        (0, _) => Outcome::Ok,
-        // Encrypted, or beyond what is read here: nothing speaks against them.
-        (_, 0) => Outcome::Unchecked,
-        _ => Outcome::Damaged,
-    };
-    let failed: Vec<String> = sink.failed.iter().map(|(path, error)| format!("{path}: {error}")).collect();
-    let note = match (failed.len(), container.member_checksum()) {
-        (0, None) => "all can be read to their end".to_owned(),
-        (0, Some(checksum)) => {
-            format!("all can be read to their end and match the {checksum} kept with them")
-        }
-        (n, _) => format!("{n} cannot be read to their end"),
-    };
-    let read = Check {
-        count: Some(wanted.len() as u64),
-        failed,
-        ..Check::new("members", outcome, container.format(), note)
-    };
-    Ok(std::iter::once(read).chain(signed.check()).collect())
-}
-
-/// Checks everything that members are made of, once, in a format that has such resources.
-fn resources(container: &dyn Container, subject: &str, observer: &dyn Observer) -> Result<Option<Check>> {
-    let Some(found) = container.check_resources(observer)? else { return Ok(None) };
-    let failed = found.failed.iter().map(|bad| match bad.members.as_slice() {
-        [] => format!("{}: {}", bad.name, bad.error),
-        members => format!("{} ({}): {}", bad.name, members.join(", "), bad.error),
-    });
-    let failed: Vec<String> = failed.collect();
-    let damaged = found.failed.iter().any(|bad| bad.error.is_damage());
-    let outcome = match (failed.is_empty(), damaged) {
-        (true, _) => Outcome::Ok,
-        (_, false) => Outcome::Unchecked,
-        _ => Outcome::Damaged,
-    };
-    let checksum = container.member_checksum().unwrap_or("digest");
-    let note = match failed.len() {
-        0 => format!("{} bytes, each resource once, match the {checksum} kept with them", found.bytes),
-        n => format!("{n} do not unpack to what their {checksum} says"),
-    };
-    Ok(Some(Check {
-        subject: subject.to_owned(),
-        count: Some(found.count),
-        failed,
-        ..Check::new("resources", outcome, container.format(), note)
-    }))
-}
-
-/// Checks the Windows images that lie on a disc, where they lie.
-fn images(outer: &Arc<dyn Container>, options: &Options, observer: &dyn Observer) -> Result<Vec<Check>> {
-    let mut checks = Vec::new();
-    if outer.format() == wim::FORMAT.name {
-        return Ok(checks);
-    }
-    let is_image = |path: &str| {
-        let extension = path.rsplit('.').next().unwrap_or_default();
-        ["wim", "esd", "swm"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-    };
-    for (at, entry) in outer.entries().iter().enumerate() {
-        // What is packed would be unpacked to a file first; it was read to its end, and has its own checksum.
-        let stored = matches!(entry.location, Location::Stored(_) | Location::Outside);
-        if entry.kind != EntryKind::File || !stored || !is_image(entry.path.text()) {
-            continue;
-        }
-        let id = EntryId(at);
-        let Ok(source) = outer.sub_source(id, &options.limits) else { continue };
-        let around = Members::around(outer, id, &options.limits)?;
-        let path = entry.path.text();
-        match medium::open(&source, path, &options.at(around)) {
-            Ok(container) if container.format() == wim::FORMAT.name => {
-                let noticed =
-                    structure(&*container).into_iter().filter(|check| check.outcome == Outcome::Damaged);
-                checks.extend(noticed.map(|check| match check.subject.is_empty() {
-                    true => Check { subject: path.to_owned(), ..check },
-                    false => Check { subject: format!("{path}!/{}", check.subject), ..check },
-                }));
-                checks.extend(resources(&*container, path, observer)?);
-                checks.extend(integrity(&*container, path, observer)?);
-            }
-            Ok(_) => {}
-            // Further parts of a split image are read with the first.
-            Err(error) if !error.is_damage() => {}
-            Err(error) => checks.push(Check {
-                subject: path.to_owned(),
-                ..Check::new("structure", Outcome::Damaged, wim::FORMAT.name, error.to_string())
-            }),
-        }
-    }
-    Ok(checks)
-}
-
-/// Compares a WIM file with its own table of digests, where it has one.
-fn integrity(container: &dyn Container, subject: &str, observer: &dyn Observer) -> Result<Option<Check>> {
-    const WHAT: &str = "integrity";
-    let by = container.format();
-    if by != wim::FORMAT.name {
-        return Ok(None);
-    }
-    let found = match wim::integrity(&**container.source(), observer) {
-        Ok(Some(found)) => found,
-        Ok(None) => return Ok(None),
-        Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Io(_)) => return Err(error),
-        Err(error) => {
-            let check = Check::new(WHAT, Outcome::Damaged, by, error.to_string());
-            return Ok(Some(Check { subject: subject.to_owned(), ..check }));
-        }
-    };
-    let subject = subject.to_owned();
-    let failed: Vec<String> =
-        found.differ.iter().map(|range| format!("bytes {} to {}", range.start, range.end)).collect();
-    let (outcome, note) = match failed.len() {
-        0 => (Outcome::Ok, "all match its integrity table".to_owned()),
-        n => (Outcome::Damaged, format!("{n} differ from its integrity table")),
-    };
-    Ok(Some(Check { subject, count: Some(found.stretches), failed, ..Check::new(WHAT, outcome, by, note) }))
+/// A medium that was published with that digest, by the table of those that are known.
+fn known(values: &[Value]) -> Option<Check> {
+    let facts = Facts::compiled();
+    let known =
+        |value: &Value| facts.medium_by_digest(&value.hex()).map(|medium| (value.clone(), medium.clone()));
+    let (value, medium) = values.iter().filter(|value| !value.algorithm.is_weak()).find_map(known)?;
+    let mut check = Check::digest(&value, &value, "the table of published media");
+    check.note = format!("{}: {}", medium.file, medium.source);
+    Some(check)
 }
 
 /// Compares the files of a directory with a list: every file that the list names.

@@ -2,7 +2,7 @@
 //! blob that lies in several stretches is put together again.
 
 use super::Wim;
-use super::blobs::{Blob, Sha1};
+use super::blobs::{Blob, Place, Sha1};
 use super::deliver::{self, Order, Span, Wanted, differs};
 use super::resource::ResourceReader;
 use crate::ahead::decode_ahead;
@@ -14,6 +14,7 @@ use crate::sink::CHUNK;
 use sha1::Digest;
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// A blob that stands alone and is not longer is unpacked by one thread.
@@ -67,7 +68,19 @@ pub(super) fn check(wim: &Wim, observer: &dyn Observer) -> Result<Resources> {
     }
     let wrong = wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
     out.failed.extend(named(wim, wrong));
+    out.ranges = ranges(wim);
     Ok(out)
+}
+
+/// Where all that was checked lies in the first file of the set.
+fn ranges(wim: &Wim) -> Vec<Range<u64>> {
+    let blobs = wim.blobs.list.iter().zip(0u32..).filter(|(_, number)| Some(*number) != wim.xml);
+    let alone = blobs.map(|(blob, _)| blob).chain(&wim.blobs.metadata).filter_map(|blob| match blob.place {
+        Place::Alone { part: 0, at, packed, .. } => Some((at, packed)),
+        _ => None,
+    });
+    let solid = wim.blobs.solids.iter().filter(|solid| solid.part == 0).map(|solid| (solid.at, solid.packed));
+    alone.chain(solid).map(|(at, packed)| at..at.saturating_add(packed)).collect()
 }
 
 /// With their digests and the members that they are, sorted.
