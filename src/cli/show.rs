@@ -133,7 +133,9 @@ pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
             if what == "authenticode" {
                 let by = for_terminal(by);
                 let weak = if strong.is_some() { "" } else { ", by a weak digest" };
-                return format!("{style}verified{style:#}: the whole file is what {by}, signed{weak}; revocation not checked\n");
+                return format!(
+                    "{style}verified{style:#}: the whole file is what {by}, signed{weak}; revocation not checked\n"
+                );
             }
             let by = if by == "user" { format!("--{what}") } else { list_name(by) };
             let only = if strong.is_some() { "" } else { ", by a weak digest only" };

@@ -7,7 +7,7 @@ use super::windows::windows;
 use crate::container::{Container, Entry, EntryKind, Role};
 use crate::formats::Options;
 use crate::report::{self, Inspect};
-use crate::source::{SharedSource, read_up_to};
+use crate::source::read_up_to;
 use crate::time::Timestamp;
 use crate::verify::authenticode;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], opt
                 over_single_layer_by: fit.over_single_layer_by,
             }
         }),
-        signature: signature(source),
+        signature: signature(container),
         checkable: checkable(container, lists),
         advice: windows.advice,
         versions: found.files.iter().map(version).collect(),
@@ -74,8 +74,12 @@ pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], opt
 }
 
 /// What the source's signature says. The whole file is not read here, so that nothing of it is checked.
-fn signature(source: &SharedSource) -> report::Signature {
-    let glance = authenticode::glance(source).ok().flatten().filter(|glance| glance.signed);
+fn signature(container: &dyn Container) -> report::Signature {
+    // A ZIP archive is opened a second time only where there is something to find.
+    let packed = |entry: &Entry| entry.path.text() == "AppxSignature.p7x";
+    let worth = container.format() != "zip" || container.entries().iter().any(packed);
+    let glance = worth.then(|| authenticode::glance(container.source()).ok().flatten()).flatten();
+    let glance = glance.filter(|glance| glance.signed);
     let state = if glance.is_some() { "unchecked" } else { "unsigned" };
     let (signer, at) = glance.map_or((None, None), |glance| (glance.signer, glance.signed_at));
     let at = at.map(|seconds| Timestamp { seconds, nanos: 0, zone: Some(0) }.rfc3339());

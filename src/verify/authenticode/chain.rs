@@ -85,9 +85,9 @@ impl Chain {
             End::Known { .. } if self.refused.is_empty() => None,
             End::Known { .. } => Some(self.refused.join("; ")),
             End::Unknown => Some(format!("the chain ends at the unknown root {name} (sha256 {fingerprint})")),
-            End::Missing { issuer } => {
-                Some(format!("the chain ends at {name} (sha256 {fingerprint}): the certificate of {issuer} is missing"))
-            }
+            End::Missing { issuer } => Some(format!(
+                "the chain ends at {name} (sha256 {fingerprint}): the certificate of {issuer} is missing"
+            )),
         }
     }
 }

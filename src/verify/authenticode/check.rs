@@ -46,7 +46,8 @@ pub fn checks(examined: &Examined) -> Vec<Check> {
     for what in &examined.damage {
         out.push(Check::new(WHAT, Outcome::Damaged, &by(best), what.clone()));
     }
-    if let Some((stored, found)) = examined.checksum.filter(|(stored, found)| *stored != 0 && stored != found) {
+    if let Some((stored, found)) = examined.checksum.filter(|(stored, found)| *stored != 0 && stored != found)
+    {
         let what = format!("the checksum in the headers is {stored:#010x} and ought to be {found:#010x}");
         out.push(Check::new(WHAT, Outcome::Weak, "pe", what));
     }
@@ -83,7 +84,8 @@ fn one(signature: &Signature) -> Check {
     };
     let mut check = Check::new(WHAT, outcome, &by, note(signature, standing));
     if let Some(digest) = signature.digest.as_ref().filter(|digest| !digest.matches()) {
-        let value = |bytes: &[u8]| Amount::Digest(Value { algorithm: digest.algorithm, bytes: bytes.to_vec() });
+        let value =
+            |bytes: &[u8]| Amount::Digest(Value { algorithm: digest.algorithm, bytes: bytes.to_vec() });
         check.expected = Some(value(&digest.signed));
         check.found = Some(value(&digest.found));
     }
@@ -104,7 +106,9 @@ fn note(signature: &Signature, standing: Standing) -> String {
     }
     match signature.signed {
         Signed::No(why) | Signed::Unknown(why) => parts.push(why.to_owned()),
-        Signed::Yes if standing != Standing::Damaged => parts.push(format!("contents match the signature ({algorithm})")),
+        Signed::Yes if standing != Standing::Damaged => {
+            parts.push(format!("contents match the signature ({algorithm})"))
+        }
         Signed::Yes => {}
     }
     if let Some(signer) = &signature.signer {
@@ -114,7 +118,12 @@ fn note(signature: &Signature, standing: Standing) -> String {
     }
     match (&signature.timestamp, signature.signing_time) {
         (Some(stamp), _) if stamp.is_believed() => {
-            parts.push(format!("timestamped {} by {} ({})", day(stamp.time), stamp.authority, stamp.kind.name()));
+            parts.push(format!(
+                "timestamped {} by {} ({})",
+                day(stamp.time),
+                stamp.authority,
+                stamp.kind.name()
+            ));
         }
         (Some(stamp), _) if stamp.signed == Signed::Yes => {
             let why = stamp.chain.why_not().unwrap_or_default();

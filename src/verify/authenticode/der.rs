@@ -166,7 +166,9 @@ impl<'a> Reader<'a> {
         if value.tag == tag || (tag == OCTET_STRING && value.tag == OCTET_STRING | 0x20) {
             return Ok(value);
         }
-        Err(Error::damaged("another kind of value than the specification has").during(self.structure).field(field))
+        Err(Error::damaged("another kind of value than the specification has")
+            .during(self.structure)
+            .field(field))
     }
 
     /// The next value where it has that tag.
@@ -303,7 +305,9 @@ mod tests {
 
     #[test]
     fn lengths_beyond_what_is_there_are_refused() {
-        for bytes in [&[0x30][..], &[0x30, 5, 1], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30, 0x82, 1], &[]] {
+        for bytes in
+            [&[0x30][..], &[0x30, 5, 1], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30, 0x82, 1], &[]]
+        {
             assert!(matches!(first(bytes).unwrap_err().kind(), Kind::Truncated { .. }), "{bytes:?}");
         }
         assert!(matches!(first(&[0x30, 0x85, 1, 0, 0, 0, 0]).unwrap_err().kind(), Kind::Damaged(_)));

@@ -30,7 +30,7 @@ const PADDING: usize = 7;
 enum Subject {
     Pe(Image),
     Cab(Cabinet),
-    Msi(Package),
+    Msi(Box<Package>),
     Catalogue,
     Msix(Box<Msix>),
 }
@@ -153,7 +153,9 @@ fn find(source: &SharedSource) -> Result<Option<Found>> {
         [b'M', b'S', b'C', b'F', ..] => Kind::Cab,
         [0xd0, 0xcf, 0x11, 0xe0, ..] => Kind::Msi,
         [b'P', b'K', 3, 4, ..] => Kind::Msix,
-        [0x30, ..] if head.windows(oid::SIGNED_DATA.len()).any(|part| part == oid::SIGNED_DATA) => Kind::Catalogue,
+        [0x30, ..] if head.windows(oid::SIGNED_DATA.len()).any(|part| part == oid::SIGNED_DATA) => {
+            Kind::Catalogue
+        }
         _ => return Ok(None),
     };
     let mut examined = Examined::new(kind);
@@ -223,7 +225,7 @@ fn opened(
             if package.is_signed() {
                 found(package.message(notes).map(|one| vec![one]))?;
             }
-            Some(Subject::Msi(package))
+            Some(Subject::Msi(Box::new(package)))
         }
         Kind::Catalogue => {
             let len = source.len();
@@ -251,7 +253,8 @@ fn collect(message: &[u8], depth: u32, out: &mut Vec<Parsed>, notes: &mut Vec<No
     let data = SignedData::parse(message)?;
     let behind = message.get(data.bytes..).unwrap_or_default();
     if behind.iter().any(|byte| *byte != 0) {
-        notes.push(Note::open(format!("{} bytes behind the signature's message, not all zero", behind.len())));
+        notes
+            .push(Note::open(format!("{} bytes behind the signature's message, not all zero", behind.len())));
     } else if behind.len() > PADDING {
         notes.push(Note::weak(format!("{} zeros behind the signature's message", behind.len())));
     }
@@ -275,7 +278,9 @@ fn collect(message: &[u8], depth: u32, out: &mut Vec<Parsed>, notes: &mut Vec<No
     for attribute in attributes.iter().filter(|attribute| attribute.kind == oid::NESTED) {
         for value in &attribute.values {
             if depth >= DEPTH {
-                notes.push(Note::weak("signatures lie deeper in each other than they are followed".to_owned()));
+                notes.push(Note::weak(
+                    "signatures lie deeper in each other than they are followed".to_owned(),
+                ));
                 return Ok(());
             }
             collect(value, depth + 1, out, notes)?;

@@ -46,7 +46,8 @@ fn pages(value: &Value<'_>) -> Option<(Algorithm, Vec<u8>)> {
     let mut moniker = moniker.reader("SpcSerializedObject");
     moniker.expect(OCTET_STRING, "classId").ok()?;
     let data = moniker.expect(OCTET_STRING, "serializedData").ok()?.octets().ok()?;
-    let mut attributes = Reader::new("serializedData", &data).expect(SET, "attributes").ok()?.reader("attributes");
+    let mut attributes =
+        Reader::new("serializedData", &data).expect(SET, "attributes").ok()?.reader("attributes");
     while !attributes.is_empty() {
         let mut attribute = attributes.sequence("Attribute").ok()?;
         let algorithm = match attribute.oid("type").ok()? {

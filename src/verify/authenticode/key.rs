@@ -205,8 +205,14 @@ mod tests {
         assert_eq!(try_key(vec![0xff; 4096], vec![3], &[1]), Made::No);
         assert_eq!(try_key(vec![0xff; 256], vec![0xff; 256], &[2; 256]), Made::No);
         let point = PublicKey::Ec { curve: Curve::P256, point: vec![4; 65] };
-        assert_eq!(point.made(oid::EC_PUBLIC_KEY, Algorithm::Sha256, &digest, &[0x30, 0], Padding::Named), Made::No);
-        assert_eq!(PublicKey::Other.made(oid::RSA, Algorithm::Sha256, &digest, &[], Padding::Named), Made::Unknown);
+        assert_eq!(
+            point.made(oid::EC_PUBLIC_KEY, Algorithm::Sha256, &digest, &[0x30, 0], Padding::Named),
+            Made::No
+        );
+        assert_eq!(
+            PublicKey::Other.made(oid::RSA, Algorithm::Sha256, &digest, &[], Padding::Named),
+            Made::Unknown
+        );
     }
 
     #[test]

@@ -116,7 +116,8 @@ pub fn walk_signed(
 ) -> Result<Members> {
     let is_catalogue = |entry: &Entry| entry.kind == EntryKind::File && has_ending(entry, &[".cat"]);
     let catalogues = container.entries().iter().any(is_catalogue);
-    let threads = if threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { threads };
+    let threads =
+        if threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { threads };
     let (sender, receiver) = sync_channel::<Job>(threads);
     let receiver = Mutex::new(receiver);
     let done = Mutex::new(Vec::new());
@@ -235,7 +236,8 @@ impl Sink for Collector<'_> {
             };
             let flat = now.flat.map(Hasher::finish).unwrap_or_default();
             // Only where all threads are gone does nobody take it.
-            let _ = self.sender.send(Job { path: now.path, bytes: entry.bytes, look: now.look, source, flat });
+            let _ =
+                self.sender.send(Job { path: now.path, bytes: entry.bytes, look: now.look, source, flat });
         }
         self.inner.end(entry, outcome)
     }
@@ -292,7 +294,9 @@ fn gathered(mut done: Vec<Done>) -> Members {
             (None, examined) => {
                 let listed = catalogues.iter().find(|(_, catalogue)| {
                     let list = catalogue.catalogue.as_ref();
-                    list.is_some_and(|list| one.digests.iter().any(|value| list.lists(value.algorithm, &value.bytes)))
+                    list.is_some_and(|list| {
+                        one.digests.iter().any(|value| list.lists(value.algorithm, &value.bytes))
+                    })
                 });
                 match (listed, examined) {
                     (Some((path, catalogue)), _) => Vouched::Listed {
@@ -402,6 +406,10 @@ impl Members {
             by.push(&others);
         }
         let by = if by.is_empty() { "nobody".to_owned() } else { by.join("; ") };
-        Some(Check { count: Some(self.list.len() as u64), failed, ..Check::new(WHAT, outcome, &by, note.join("; ")) })
+        Some(Check {
+            count: Some(self.list.len() as u64),
+            failed,
+            ..Check::new(WHAT, outcome, &by, note.join("; "))
+        })
     }
 }

@@ -205,7 +205,9 @@ impl Signature {
         if differs || pages || !self.damage.is_empty() || matches!(self.signed, Signed::No(_)) {
             return Standing::Damaged;
         }
-        let Some(weakest) = self.weakest.filter(|_| self.signed == Signed::Yes) else { return Standing::Unknown };
+        let Some(weakest) = self.weakest.filter(|_| self.signed == Signed::Yes) else {
+            return Standing::Unknown;
+        };
         match (self.chain.as_ref().is_some_and(Chain::is_anchored), weakest) {
             (true, Algorithm::Sha1) => Standing::Weak,
             (true, weakest) if !weakest.is_weak() => Standing::Anchored,

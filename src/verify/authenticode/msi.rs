@@ -67,7 +67,10 @@ impl Package {
         if len > end {
             let rest = read_up_to(&*self.source, end, LOOK)?;
             let open = rest.iter().any(|byte| *byte != 0);
-            notes.push(Note { what: format!("{} bytes behind the last sector that is in use", len - end), open });
+            notes.push(Note {
+                what: format!("{} bytes behind the last sector that is in use", len - end),
+                open,
+            });
         }
         Ok(self.file.stream(SIGNATURE, MOST)?.unwrap_or_default())
     }

@@ -46,9 +46,12 @@ impl Msix {
     /// Opens a package; `None` where the source is a ZIP archive of another kind.
     pub(super) fn open(source: &SharedSource) -> Result<Option<Self>> {
         let container = (zip::FORMAT.open)(source.clone(), &Options::default())?;
-        let named = |name: &str| container.entries().iter().position(|entry| entry.path.text() == name).map(EntryId);
+        let named =
+            |name: &str| container.entries().iter().position(|entry| entry.path.text() == name).map(EntryId);
         let signature = named(SIGNATURE);
-        let is_package = ["AppxManifest.xml", "AppxMetadata/AppxBundleManifest.xml"].iter().any(|name| named(name).is_some());
+        let is_package = ["AppxManifest.xml", "AppxMetadata/AppxBundleManifest.xml"]
+            .iter()
+            .any(|name| named(name).is_some());
         let found = is_package && (signature.is_some() || named("AppxBlockMap.xml").is_some());
         Ok(found.then(|| Self { container, source: source.clone(), signature }))
     }
@@ -88,7 +91,8 @@ impl Msix {
         let mut seen: Vec<&[u8]> = Vec::new();
         let layout = Layout::read(&*self.source)?;
         for part in list.chunks(size) {
-            let Some((tag, digest)) = part.split_at_checked(4).filter(|(_, digest)| digest.len() == algorithm.len())
+            let Some((tag, digest)) =
+                part.split_at_checked(4).filter(|(_, digest)| digest.len() == algorithm.len())
             else {
                 return Err(Error::damaged("the signed digests end in the middle of one"));
             };
@@ -99,7 +103,8 @@ impl Msix {
                 b"AXBM" => self.named("AppxBlockMap.xml", algorithm)?,
                 b"AXCI" => self.named("AppxMetadata/CodeIntegrity.cat", algorithm)?,
                 _ => {
-                    let what = format!("a signed digest of the unknown kind {}", String::from_utf8_lossy(tag));
+                    let what =
+                        format!("a signed digest of the unknown kind {}", String::from_utf8_lossy(tag));
                     out.notes.push(Note::weak(what));
                     continue;
                 }
@@ -140,8 +145,12 @@ impl Layout {
         let len = source.len();
         let from = len.saturating_sub(END as u64);
         let tail = read_up_to(source, from, END)?;
-        let at = tail.windows(4).rposition(|four| four == b"PK\x05\x06").ok_or_else(|| Error::damaged("no end record"))?;
-        let end = Fields::new("end of central directory", tail.get(at..).unwrap_or_default(), from + at as u64);
+        let at = tail
+            .windows(4)
+            .rposition(|four| four == b"PK\x05\x06")
+            .ok_or_else(|| Error::damaged("no end record"))?;
+        let end =
+            Fields::new("end of central directory", tail.get(at..).unwrap_or_default(), from + at as u64);
         let mut ends = end.all().to_vec();
         let (mut bytes, mut start) =
             (u64::from(end.u32_le(12, "size")?), u64::from(end.u32_le(16, "offset")?));
@@ -178,13 +187,17 @@ impl Layout {
             }
             at += record.len();
         }
-        let (place, size) = signature.ok_or_else(|| Error::damaged("the directory does not name the signature"))?;
+        let (place, size) =
+            signature.ok_or_else(|| Error::damaged("the directory does not name the signature"))?;
         let behind = places.iter().copied().filter(|other| *other > place).min().unwrap_or(start).min(start);
         let removed = behind.saturating_sub(place);
         let (bytes, start_before) = (bytes - size, start.saturating_sub(removed));
         if let Some((record, mut locator)) = wide {
-            let (mut record, count) = (record.clone(), Fields::new("zip64 end record", &record, 0).u64_le(32, "entries")?);
-            for (at, value) in [(24, count - count.min(1)), (32, count - count.min(1)), (40, bytes), (48, start_before)] {
+            let (mut record, count) =
+                (record.clone(), Fields::new("zip64 end record", &record, 0).u64_le(32, "entries")?);
+            for (at, value) in
+                [(24, count - count.min(1)), (32, count - count.min(1)), (40, bytes), (48, start_before)]
+            {
                 put(&mut record, at, &value.to_le_bytes());
             }
             put(&mut locator, 8, &(start_before.saturating_add(bytes)).to_le_bytes());

@@ -77,7 +77,9 @@ impl Image {
         let entry = directories + 4 * 8;
         let has_entry = fields.u32_le(count_at, "NumberOfRvaAndSizes")? > 4 && entry + 8 <= 24 + optional;
         let (at, size) = match has_entry {
-            true => (fields.u32_le(entry, "Certificate Table")?, fields.u32_le(entry + 4, "Certificate Table")?),
+            true => {
+                (fields.u32_le(entry, "Certificate Table")?, fields.u32_le(entry + 4, "Certificate Table")?)
+            }
             false => (0, 0),
         };
         let mut sections = Vec::new();
@@ -115,7 +117,10 @@ impl Image {
     pub(super) fn misplaced(&self) -> Option<String> {
         let table = self.table.as_ref()?;
         if table.end > self.len {
-            return Some(format!("the signature reaches {} bytes past the end of the file", table.end - self.len));
+            return Some(format!(
+                "the signature reaches {} bytes past the end of the file",
+                table.end - self.len
+            ));
         }
         if table.end < self.len {
             return Some(format!("{} bytes follow the signature", self.len - table.end));
@@ -144,7 +149,11 @@ impl Image {
             let padding = size == 0 && fields.rest(at).iter().all(|byte| *byte == 0);
             if size < 8 || size > fields.len() - at {
                 if entries == 0 && !padding {
-                    return Err(fields.wrong(at, "dwLength", Error::damaged("an entry that does not fit the table")));
+                    return Err(fields.wrong(
+                        at,
+                        "dwLength",
+                        Error::damaged("an entry that does not fit the table"),
+                    ));
                 }
                 break;
             }
@@ -174,7 +183,7 @@ impl Image {
     /// The ranges that are signed, in their order.
     fn signed(&self) -> Result<Vec<Range<u64>>> {
         let end = self.len.saturating_sub(self.table.as_ref().map_or(0, |table| table.end - table.start));
-        let mut ranges = vec![0..self.checksum_at];
+        let mut ranges: Vec<Range<u64>> = std::iter::once(0..self.checksum_at).collect();
         let mut at = self.checksum_at + 4;
         if let Some(entry) = self.entry_at {
             ranges.push(at..entry);
@@ -225,7 +234,13 @@ impl Image {
     }
 
     /// Sums up what is not signed; `CheckSum` itself counts as zeros.
-    fn rest(&self, source: &dyn Source, range: Range<u64>, field: &Range<u64>, sum: &mut Checksum) -> Result<()> {
+    fn rest(
+        &self,
+        source: &dyn Source,
+        range: Range<u64>,
+        field: &Range<u64>,
+        sum: &mut Checksum,
+    ) -> Result<()> {
         let before = range.start..range.end.min(field.start);
         let behind = range.start.max(field.end)..range.end;
         stream(source, before, &mut |bytes| sum.update(bytes))?;
@@ -237,7 +252,12 @@ impl Image {
 
     /// How many page hashes there are, and whether all are right: each an offset of 4 bytes and the digest of a page,
     /// zeros behind its end. The last has no page.
-    pub(super) fn page_hashes(&self, source: &dyn Source, algorithm: Algorithm, list: &[u8]) -> Result<(u64, bool)> {
+    pub(super) fn page_hashes(
+        &self,
+        source: &dyn Source,
+        algorithm: Algorithm,
+        list: &[u8],
+    ) -> Result<(u64, bool)> {
         if !(512..=65536).contains(&self.page) {
             return Err(Error::unsupported("page hashes for pages of this size"));
         }
@@ -274,7 +294,8 @@ impl Image {
             let mut at = section.start;
             while at < section.end && right {
                 let to = section.end.min(at + self.page).min(self.len);
-                right &= next(at, &hash(&[at..to.max(at)])?);
+                let part = at..to.max(at);
+                right &= next(at, &hash(std::slice::from_ref(&part))?);
                 at += self.page;
             }
             end = section.end;
@@ -323,7 +344,9 @@ impl Checksum {
             self.half = Some(*last);
         }
         // A piece adds less than 2^37: nothing overflows before the next one folds.
-        let sum: u64 = words.map(|word| if let [low, high] = word { u64::from(u16::from_le_bytes([*low, *high])) } else { 0 }).sum();
+        let sum: u64 = words
+            .map(|word| if let [low, high] = word { u64::from(u16::from_le_bytes([*low, *high])) } else { 0 })
+            .sum();
         self.sum += sum;
         self.sum = (self.sum & 0xffff_ffff) + (self.sum >> 32);
     }

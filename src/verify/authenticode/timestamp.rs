@@ -78,7 +78,12 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub(super) fn rfc3161(&mut self, token: &[u8], signature: &[u8], pool: &[Certificate]) -> Result<Option<TimeStamp>> {
+    pub(super) fn rfc3161(
+        &mut self,
+        token: &[u8],
+        signature: &[u8],
+        pool: &[Certificate],
+    ) -> Result<Option<TimeStamp>> {
         let data = SignedData::parse(token)?;
         let info = Info::parse(&data.content)?;
         let all: Vec<Certificate> = data.certificates.iter().chain(pool).cloned().collect();
@@ -100,7 +105,12 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub(super) fn legacy(&mut self, value: &[u8], signature: &[u8], pool: &[Certificate]) -> Result<Option<TimeStamp>> {
+    pub(super) fn legacy(
+        &mut self,
+        value: &[u8],
+        signature: &[u8],
+        pool: &[Certificate],
+    ) -> Result<Option<TimeStamp>> {
         let signer = SignerInfo::parse(&Reader::new("countersignature", value).value()?)?;
         let Some(certificate) = signer.certificate(pool) else { return Ok(None) };
         let Some(time) = signing_time(&signer) else { return Ok(None) };

@@ -61,7 +61,8 @@ impl Name {
         let mut attributes = Vec::new();
         let mut parts = value.reader("Name");
         while !parts.is_empty() {
-            let mut part = parts.expect(SET, "RelativeDistinguishedName")?.reader("RelativeDistinguishedName");
+            let mut part =
+                parts.expect(SET, "RelativeDistinguishedName")?.reader("RelativeDistinguishedName");
             while !part.is_empty() {
                 let mut pair = part.sequence("AttributeTypeAndValue")?;
                 let kind = pair.oid("type")?.to_vec();
