@@ -10,7 +10,7 @@ mod support;
 use discless::container::EntryKind;
 use discless::digest::Algorithm;
 use discless::formats::Options;
-use discless::limits::Limits;
+use discless::Limits;
 use discless::medium;
 use discless::source::{FileSource, SharedSource, read_vec};
 use discless::verify::authenticode::{Examined, Roots, Standing, Trust, verify};
