@@ -7,10 +7,10 @@
 
 mod support;
 
+use discless::Limits;
 use discless::container::EntryKind;
 use discless::digest::Algorithm;
 use discless::formats::Options;
-use discless::Limits;
 use discless::medium;
 use discless::source::{FileSource, SharedSource, read_vec};
 use discless::verify::authenticode::{Examined, Roots, Standing, Trust, verify};
