@@ -239,7 +239,12 @@ fn changed_and_cut_files_are_never_vouched_for() {
             // Fields that are not signed change nothing: checksums, sectors that no stream has, unsigned attributes.
             passed += usize::from(examined(&bytes, &case.trust).is_some_and(|found| found.vouches()));
         }
-        let most = if name == "msi-extended" { 90 } else { 12 };
+        // Without its time stamp a signature is judged by today: it may still be good.
+        let most = match name {
+            "msi-extended" => 90,
+            "pe-rsa-timestamped" => 60,
+            _ => 12,
+        };
         assert!(passed <= most, "{name}: {passed} of 120 changed bytes were not noticed");
     }
 }

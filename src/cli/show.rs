@@ -111,6 +111,7 @@ fn by(check: &Check) -> String {
         by if check.what == "size" && matches!(check.expected, Some(Amount::Bytes(_))) => {
             format!(", as {by} says")
         }
+        by if check.what == "authenticode" => format!(", as signed by {}", for_terminal(by)),
         by => format!(", as {} says", list_name(by)),
     }
 }

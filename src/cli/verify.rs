@@ -169,6 +169,15 @@ fn hint(verified: &Verified, spec: &str) -> Option<String> {
         Verdict::Verified => None,
         Verdict::Damaged if short => Some("resume the download: curl -C - -O URL".to_owned()),
         Verdict::Damaged => Some("download it again, from the publisher".to_owned()),
+        Verdict::Unverified if unknown_root(verified) => {
+            Some(format!("discless verify {} --roots FILE", hints::quoted(spec)))
+        }
         Verdict::Unverified => Some(format!("discless verify {} --sha256 HASH", hints::quoted(spec))),
     }
+}
+
+/// True where all that lacks is a certificate that the chain of a signature could end at.
+fn unknown_root(verified: &Verified) -> bool {
+    let signed = |check: &&verify::Check| check.what == "authenticode" && check.outcome == Outcome::Weak;
+    verified.checks.iter().filter(signed).any(|check| check.note.contains("; the chain ends at "))
 }

@@ -15,7 +15,7 @@ use crate::container::{self, Container, Entry, EntryKind};
 use crate::facts::{About, Rule};
 use crate::formats::Options;
 use crate::report::{self, Inspect};
-use crate::source::{SharedSource, read_up_to};
+use crate::source::read_up_to;
 use crate::time::Timestamp;
 use crate::verify::authenticode;
 use std::collections::BTreeMap;
@@ -120,7 +120,7 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
         channel: of(&gathered.evidence, Field::Channel),
         boot: report::Boot { bios: facts.boot.bios, uefi: firmware },
         disc,
-        signature: signature(source),
+        signature: signature(container),
         checkable: checkable(container, asked.lists),
         advice,
         versions: found.files.iter().map(version).collect(),
@@ -176,8 +176,12 @@ fn secrets(evidence: &[Evidence]) -> Vec<report::Advice> {
 }
 
 /// What the source's signature says. The whole file is not read here, so that nothing of it is checked.
-fn signature(source: &SharedSource) -> report::Signature {
-    let glance = authenticode::glance(source).ok().flatten().filter(|glance| glance.signed);
+fn signature(container: &dyn Container) -> report::Signature {
+    // A ZIP archive is opened a second time only where there is something to find.
+    let packed = |entry: &Entry| entry.path.text() == "AppxSignature.p7x";
+    let worth = container.format() != "zip" || container.entries().iter().any(packed);
+    let glance = worth.then(|| authenticode::glance(container.source()).ok().flatten()).flatten();
+    let glance = glance.filter(|glance| glance.signed);
     let state = if glance.is_some() { "unchecked" } else { "unsigned" };
     let (signer, at) = glance.map_or((None, None), |glance| (glance.signer, glance.signed_at));
     let at = at.map(|seconds| Timestamp { seconds, nanos: 0, zone: Some(0) }.rfc3339());

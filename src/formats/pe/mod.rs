@@ -8,7 +8,7 @@
 //! | `[certificates]` | the certificate table as it is: `WIN_CERTIFICATE`s, mostly PKCS#7 |
 //!
 //! Limits: code, data and relocations are no members. A payload in the overlay or in a resource is the `sfx`
-//! format's. Signatures are not checked here.
+//! format's. Signatures are checked by `verify/authenticode`.
 //!
 //! References: "PE Format" (Microsoft, revision 11 and later); ECMA-335 §II.25.3.3.
 
@@ -42,7 +42,6 @@ pub static FORMAT: Format = Format {
     limits: &[
         "shows resources, overlay and certificates, no code or data",
         "reads 96 sections and 65,536 resource entries, as deep as three tables",
-        "does not check signatures",
     ],
     probe,
     open,

@@ -55,10 +55,10 @@ pub fn checks(examined: &Examined) -> Vec<Check> {
         let what = if note.open { format!("not signed: {}", note.what) } else { note.what.clone() };
         out.push(Check::new(WHAT, Outcome::Weak, examined.kind.name(), what));
     }
-    if let Some(catalogue) = examined.catalogue.as_ref().filter(|_| standing > Standing::Damaged) {
-        if let Some(first) = out.first_mut() {
-            first.count = Some(catalogue.members);
-        }
+    if let (Some(catalogue), Some(first)) = (&examined.catalogue, out.first_mut())
+        && standing > Standing::Damaged
+    {
+        first.count = Some(catalogue.members);
     }
     out
 }

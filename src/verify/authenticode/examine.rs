@@ -30,7 +30,7 @@ const PADDING: usize = 7;
 enum Subject {
     Pe(Image),
     Cab(Cabinet),
-    Msi(Package),
+    Msi(Box<Package>),
     Catalogue,
     Msix(Box<Msix>),
 }
@@ -225,7 +225,7 @@ fn opened(
             if package.is_signed() {
                 found(package.message(notes).map(|one| vec![one]))?;
             }
-            Some(Subject::Msi(package))
+            Some(Subject::Msi(Box::new(package)))
         }
         Kind::Catalogue => {
             let len = source.len();

@@ -379,7 +379,10 @@ impl Members {
         } else {
             Outcome::Ok
         };
-        let mut note = vec![format!("{} signed", count("signed"))];
+        let mut note = match count("signed") + count("listed") {
+            0 => vec!["none of them is signed".to_owned()],
+            _ => vec![format!("{} signed", count("signed"))],
+        };
         for (word, text) in [
             ("weak", "by SHA-1 only"),
             ("unanchored", "under no known root, expired, or by MD5"),
@@ -395,8 +398,10 @@ impl Members {
         if !failed.is_empty() {
             note.push(format!("{} not as they were signed", failed.len()));
         }
-        note.push(format!("{} that could be are not signed", count("nobody")));
-        note.push("revocation not checked".to_owned());
+        if outcome != Outcome::Unchecked {
+            note.push(format!("{} that could be are not signed", count("nobody")));
+            note.push("revocation not checked".to_owned());
+        }
         let mut ranked: Vec<(&str, u64)> = signers.into_iter().collect();
         ranked.sort_by_key(|(name, number)| (std::cmp::Reverse(*number), *name));
         let mut by: Vec<&str> = ranked.iter().take(NAMED).map(|(name, _)| *name).collect();

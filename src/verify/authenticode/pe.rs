@@ -183,7 +183,7 @@ impl Image {
     /// The ranges that are signed, in their order.
     fn signed(&self) -> Result<Vec<Range<u64>>> {
         let end = self.len.saturating_sub(self.table.as_ref().map_or(0, |table| table.end - table.start));
-        let mut ranges = vec![0..self.checksum_at];
+        let mut ranges: Vec<Range<u64>> = std::iter::once(0..self.checksum_at).collect();
         let mut at = self.checksum_at + 4;
         if let Some(entry) = self.entry_at {
             ranges.push(at..entry);
@@ -294,7 +294,8 @@ impl Image {
             let mut at = section.start;
             while at < section.end && right {
                 let to = section.end.min(at + self.page).min(self.len);
-                right &= next(at, &hash(&[at..to.max(at)])?);
+                let part = at..to.max(at);
+                right &= next(at, &hash(std::slice::from_ref(&part))?);
                 at += self.page;
             }
             end = section.end;

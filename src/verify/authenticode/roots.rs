@@ -125,7 +125,7 @@ impl Roots {
     /// `Unsupported` where they are kept in no file.
     pub fn add_system(&mut self) -> Result<usize> {
         #[cfg(unix)]
-        for path in SYSTEM.iter().map(Path::new).filter(|path| path.is_file()) {
+        if let Some(path) = SYSTEM.iter().map(Path::new).find(|path| path.is_file()) {
             return self.add_file(path);
         }
         Err(Error::unsupported("the roots of this system: they are in no file that is known here"))
