@@ -4,7 +4,7 @@
 //! `DISCLESS_WRITE_SCHEMA=1 cargo test --all-features --test json` renews the schema files.
 #![cfg(test)]
 
-use discless::report::{Document, ErrorDocument, Extract, Formats, Hash, Inspect, List, Verify};
+use discless::report::{Builds, Document, ErrorDocument, Extract, Formats, Hash, Inspect, List, Verify};
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -51,6 +51,21 @@ fn every_document_is_read_back_by_its_type() {
     assert_eq!((extract.files, extract.dirs), (5, 2));
     let formats: Formats = read_back(&["formats", "--json"], 0);
     assert!(formats.formats.iter().any(|format| format.name == "udf"));
+    let builds: Builds = read_back(&["builds", "--json", "exchange", "8.0.685.24"], 0);
+    assert_eq!((builds.answer.as_str(), builds.builds[0].build.as_str()), ("known", "8.0.685.25"));
+    assert_eq!(builds.number.as_ref().map(|number| number.form.as_str()), Some("plain"));
+    let builds: Builds = read_back(&["builds", "--json", "8.0.535.0"], 0);
+    assert_eq!(
+        (builds.answer.as_str(), builds.builds[0].how.as_deref()),
+        ("not_a_build", Some("not_a_build"))
+    );
+    let builds: Builds = read_back(&["builds", "--json", "exchange", "8.0.700.3"], 0);
+    let before = builds.between[0].before.as_ref().map(|build| build.release.as_str());
+    assert_eq!((builds.answer.as_str(), before), ("between", Some("RTM")));
+    let builds: Builds = read_back(&["builds", "--json"], 0);
+    assert!(builds.products.iter().any(|product| product.product == "Debian"));
+    let error: ErrorDocument = read_back(&["builds", "--json", "exchnge"], 2);
+    assert_eq!(error.error.hint.as_deref(), Some("did you mean exchange?"));
     let error: ErrorDocument = read_back(&["inspect", "--json", "testdata/not_medium/web-page/input.iso"], 1);
     assert_eq!(error.error.kind, "invalid");
     assert!(error.error.hint.is_some());
@@ -99,5 +114,6 @@ fn the_committed_schemas_are_what_the_types_say() {
     check_schema::<Document<Hash>>("hash");
     check_schema::<Extract>("extract");
     check_schema::<Formats>("formats");
+    check_schema::<Builds>("builds");
     check_schema::<ErrorDocument>("error");
 }

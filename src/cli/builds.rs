@@ -92,10 +92,10 @@ fn number(
         "by_rule"
     };
     let mut answer = report::Builds::new(asked, kind);
-    answer.number = Some(reading.into());
-    // A whole family's builds are no answer to a short number; then its products are.
-    let beginning = found.iter().all(|found| found.how == How::Shorter);
-    if matches!(kind, "between" | "by_rule") && !(beginning && !found.is_empty()) {
+    answer.number = Some(report::ReadNumber::new(&question.number, reading));
+    // The beginning of listed numbers lies between nothing.
+    let other = found.is_empty() || found.iter().any(|found| found.how != How::Shorter);
+    if matches!(kind, "between" | "by_rule") && other {
         answer.between = neighbours(facts, question.family, version, today);
     }
     if found.is_empty() && answer.between.is_empty() {
@@ -215,7 +215,7 @@ fn why(asked: &Version, found: &Match<'_>) -> Option<String> {
 }
 
 /// How a number was read, where it does not stand there.
-fn read_as(asked: &str, number: &report::ReadNumber) -> Option<String> {
+fn read_as(number: &report::ReadNumber) -> Option<String> {
     let why = match number.form.as_str() {
         "padded" => "without the zeros",
         "sql_year" => "the file version of SQL Server, whose year is not the product's",
@@ -224,12 +224,12 @@ fn read_as(asked: &str, number: &report::ReadNumber) -> Option<String> {
         "object_version" => "the oldest version that can read an object of the directory",
         _ => return None,
     };
-    Some(format!("{} is {}: {why}", for_terminal(asked), number.version))
+    Some(format!("{} is {}: {why}", for_terminal(&number.text), number.version))
 }
 
 fn text(answer: &report::Builds) -> String {
     let mut out = String::new();
-    if let Some(line) = answer.number.as_ref().and_then(|number| read_as(&answer.asked, number)) {
+    if let Some(line) = answer.number.as_ref().and_then(read_as) {
         let _ = writeln!(out, "{line}\n");
     }
     for product in &answer.products {
@@ -243,6 +243,9 @@ fn text(answer: &report::Builds) -> String {
     }
     if let (Some(number), "between" | "by_rule") = (&answer.number, answer.answer.as_str()) {
         between(&mut out, number, &answer.between);
+        if !answer.between.is_empty() && !answer.builds.is_empty() {
+            out.push('\n');
+        }
     }
     if answer.answer == "list" || answer.builds.len() > MOST_IN_FULL {
         lines(&mut out, &answer.builds);
@@ -268,9 +271,6 @@ fn between(out: &mut String, number: &report::ReadNumber, all: &[report::Between
             (None, None) => continue,
         };
         let _ = writeln!(out, "{} is not listed: {place}", number.version);
-    }
-    if !all.is_empty() {
-        out.push('\n');
     }
 }
 

@@ -32,6 +32,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         }
         Kind::Limit { .. } => return None,
         Kind::NotFound { similar: Some(similar), .. } => format!("did you mean {}?", quoted(similar)),
+        Kind::NotFound { wanted, similar: None } if wanted.starts_with("build ") => {
+            "discless builds lists the products; discless builds PRODUCT their builds".to_owned()
+        }
         Kind::NotFound { similar: None, .. } if medium.is_empty() => return None,
         Kind::NotFound { similar: None, .. } => format!("discless list {medium} shows what is there"),
         Kind::Io(_) | Kind::Cancelled => return None,

@@ -256,7 +256,8 @@ impl Facts {
         asked: &Version,
         found: &[Match<'_>],
     ) -> impl Iterator<Item = Match<'a>> + use<'a> {
-        let base = asked.part(2);
+        // Office and SharePoint have builds of such numbers, too.
+        let base = asked.part(2).filter(|_| asked.parts().starts_with(&[10, 0]));
         let group = ENABLEMENT.into_iter().find(|group| group.first().copied() == base && base.is_some());
         let known: Vec<(Version, String)> =
             found.iter().map(|found| (found.build.version.clone(), found.build.name())).collect();

@@ -71,7 +71,7 @@ const TOOLS: [(&str, &str); 12] = [
 ];
 
 /// Editions as labels of Windows 8 and later have them.
-const EDITIONS: [(&str, &[&str]); 22] = [
+const EDITIONS: [(&str, &[&str]); 23] = [
     ("CCSA", &["Core", "Professional"]),
     ("CCSNA", &["CoreN", "ProfessionalN"]),
     ("CCPA", &[]),
@@ -85,6 +85,7 @@ const EDITIONS: [(&str, &[&str]); 22] = [
     ("CESE", &["EnterpriseS"]),
     ("CESN", &["EnterpriseSN"]),
     ("CESNE", &["EnterpriseSN"]),
+    ("CESNN", &["EnterpriseSN"]),
     ("CCCOMA", &[]),
     ("CCCOMNA", &[]),
     ("CPBA", &[]),
@@ -221,6 +222,11 @@ fn old_style(label: &str) -> Option<Label> {
         .unwrap_or((rest, if prefix.ends_with("CHK") { "CHK" } else { "" }));
     // `CD2`, and the `2` of `CR0SPX2`, count discs and service packs.
     let rest = rest.replace("CD2", "").replace("CD1", "").replace('2', "");
+    // `AX2PXCFPP`: the C is that of a checked build.
+    let (rest, checked) = match rest.strip_suffix("XC") {
+        Some(rest) => (format!("{rest}X"), true),
+        None => (rest, licence == "CHK"),
+    };
     let (edition, platform) =
         if let Some(edition) = rest.strip_suffix("IAI").or_else(|| rest.strip_suffix("IA")) {
             (edition, "ia64")
@@ -228,7 +234,11 @@ fn old_style(label: &str) -> Option<Label> {
             (edition, "x64")
         } else if prefix == "CR0SP" && rest == "I" {
             ("", "ia64")
-        } else if prefix.ends_with("PX") || prefix.starts_with("AX") || prefix.ends_with("XCHK") {
+        } else if prefix.ends_with("PX")
+            || prefix.starts_with("AX")
+            || prefix == "SRVHPCR2"
+            || prefix.ends_with("XCHK")
+        {
             (rest.as_str(), "x64")
         } else {
             (rest.as_str(), "x86")
@@ -246,7 +256,7 @@ fn old_style(label: &str) -> Option<Label> {
             _ => None,
         },
         language,
-        checked: licence == "CHK",
+        checked,
         ..Label::default()
     })
 }

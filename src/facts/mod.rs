@@ -9,6 +9,7 @@ mod filename;
 mod label;
 mod lifecycle;
 mod media;
+pub mod osinfo;
 mod products;
 mod table;
 mod version;

@@ -70,6 +70,8 @@ pub struct Question {
     pub release: Vec<String>,
     /// A number.
     pub reading: Option<Reading>,
+    /// The same as it was written; empty without one.
+    pub number: String,
 }
 
 impl Facts {
@@ -79,12 +81,9 @@ impl Facts {
     /// A word that no product and no release has; the nearest one that exists is named.
     pub fn understand(&self, text: &str) -> Result<Question> {
         if let Some(reading) = read_version(text) {
-            return Ok(Question {
-                family: None,
-                products: Vec::new(),
-                release: Vec::new(),
-                reading: Some(reading),
-            });
+            let (products, release) = (Vec::new(), Vec::new());
+            let number = text.trim().to_owned();
+            return Ok(Question { family: None, products, release, reading: Some(reading), number });
         }
         let words: Vec<&str> = text.split_whitespace().collect();
         if let Some(wrong) = words.last().and_then(|word| self.footnote(word)) {
@@ -97,14 +96,14 @@ impl Facts {
         });
         match numbered {
             Some((head, tail, reading)) => {
-                let question = self.words(head, None)?;
+                let question = self.words(head)?;
                 // `windows 8.1` and `sql 2019` name a product, not a build.
                 match tail {
-                    [word] if self.is_name(question.family, word) => self.words(&words, None),
-                    _ => Ok(Question { reading: Some(reading), ..question }),
+                    [word] if self.is_name(question.family, word) => self.words(&words),
+                    _ => Ok(Question { reading: Some(reading), number: tail.join(" "), ..question }),
                 }
             }
-            None => self.words(&words, None),
+            None => self.words(&words),
         }
     }
 
@@ -168,7 +167,7 @@ impl Facts {
             && !builds.iter().any(|build| build.number() == word)
     }
 
-    fn words(&self, words: &[&str], reading: Option<Reading>) -> Result<Question> {
+    fn words(&self, words: &[&str]) -> Result<Question> {
         let mut family: Option<&'static str> = None;
         let mut needed: Vec<String> = Vec::new();
         let mut rest: Vec<String> = Vec::new();
@@ -199,7 +198,7 @@ impl Facts {
         let releases: BTreeSet<String> =
             self.builds(family).iter().flat_map(|build| split(&build.release)).collect();
         let mut release = Vec::new();
-        let mut number = reading;
+        let mut number: Option<Reading> = None;
         for word in rest {
             let word = if word == "se" && family == "sharepoint" { "subscription".to_owned() } else { word };
             let line = Version::parse(&word)
@@ -217,7 +216,9 @@ impl Facts {
                 return Err(self.unknown(&word, Some(family)));
             }
         }
-        Ok(Question { family: Some(family), products: chosen(&products, &needed), release, reading: number })
+        let products = chosen(&products, &needed);
+        let written = number.as_ref().map(|number| number.version.to_string()).unwrap_or_default();
+        Ok(Question { family: Some(family), products, release, reading: number, number: written })
     }
 
     /// The error about a word that is not known, with the nearest one that is.

@@ -225,6 +225,15 @@ fn a_build_with_its_package_enabled_is_that_release_only() {
 }
 
 #[test]
+fn a_number_of_another_product_is_no_windows_build() {
+    let facts = Facts::compiled();
+    for number in ["16.0.19041.20000", "15.0.22621.1", "6.1.26100.1"] {
+        let found = facts.find(None, &version(number));
+        assert!(found.iter().all(|found| found.how != How::Enablement), "{number}: {found:?}");
+    }
+}
+
+#[test]
 fn releases_that_share_a_build_are_all_named() {
     assert_eq!(
         found("windows", "17763.1"),

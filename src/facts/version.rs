@@ -170,14 +170,16 @@ pub fn read_version(text: &str) -> Option<Reading> {
     (reading.form == Form::Esxi || !has_footnote(&reading.version)).then_some(reading)
 }
 
-/// True where the fourth number cannot be one: more than 16 bits, or four digits where Exchange has three at most.
+/// True where the fourth number cannot be one: more than 16 bits, or four digits where Exchange has three at most and
+/// the last are those of the footnote that public tables have.
 fn has_footnote(version: &Version) -> bool {
+    const FOOTNOTE: u32 = 15;
     let &[major, minor, build, revision, ..] = version.parts() else {
         return false;
     };
     // Builds of Exchange end below 4000 on these lines; those of Office and Visual Studio begin above.
     let exchange = matches!((major, minor), (8 | 14, 0..=3) | (15, 0..=2)) && build < 4000;
-    revision > MAX_WORD || (exchange && revision > 999)
+    revision > MAX_WORD || (exchange && revision > 999 && revision % 100 == FOOTNOTE)
 }
 
 /// `Version 15.1 (Build 32507.6)`, `Version 6.5 (Build 7226.6: Service Pack 1)`

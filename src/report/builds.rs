@@ -27,6 +27,8 @@ contract! {
 
     /// A number as it was read.
     ReadNumber {
+        /// As it was written.
+        text: String,
         /// The numbers, without zeros before them.
         version: String,
         /// How it was written: `plain`, `padded`, `commas`, `sql_year`, `active_directory`, `console`, `object_version`,
@@ -142,8 +144,10 @@ impl From<&facts::Build> for KnownBuild {
     }
 }
 
-impl From<&facts::Reading> for ReadNumber {
-    fn from(reading: &facts::Reading) -> Self {
+impl ReadNumber {
+    /// A number with the text that it was read from.
+    #[must_use]
+    pub fn new(text: &str, reading: &facts::Reading) -> Self {
         use facts::Form;
         let form = match reading.form {
             Form::Plain => "plain",
@@ -158,6 +162,6 @@ impl From<&facts::Reading> for ReadNumber {
             Form::Semantic => "semantic",
             Form::Esxi => "esxi",
         };
-        Self { version: reading.version.to_string(), form: form.to_owned() }
+        Self { text: text.to_owned(), version: reading.version.to_string(), form: form.to_owned() }
     }
 }

@@ -56,6 +56,7 @@ fn labels_of_windows_8_and_later() {
             "IR5_CPRA_X86FREV_EN-US_DV9",
             "Windows 8.1 with Update 3 (Nov 2014), Professional, x86, volume, en-US",
         ),
+        ("J_CESNN_X64FREV_EN-US_DV5", "Windows 10 1507, EnterpriseSN, x64, volume, en-US"),
         ("IRM_SSSO_X64FRE_EN-US_DV5", "Windows Server 2012 R2 RTM, ServerSolution, x64, en-US"),
     ];
     for (label, expected) in cases {
@@ -85,6 +86,8 @@ fn labels_of_windows_7_and_earlier() {
         ("BRMECD2XFRE_EN", "Windows Server 2003 R2 R2 (SP1 code), Enterprise, x64, en"),
         ("VX2PFPP_CS", "Windows XP SP2, Professional, x86, retail, cs"),
         ("AX2PXFPP_EN", "Windows XP Professional x64 RTM (NT 5.2 SP1 code), x64, retail, en"),
+        ("AX2PXCFPP_EN", "Windows XP Professional x64 RTM (NT 5.2 SP1 code), x64, retail, en, checked"),
+        ("SRVHPCR2_EN_VL", "Windows Server 2008 R2 RTM, x64, en"),
         ("WIN2000_EN", "Windows 2000 RTM, x86, en"),
     ];
     for (label, expected) in cases {

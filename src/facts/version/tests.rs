@@ -88,6 +88,7 @@ fn a_fourth_number_with_a_footnote_glued_on_is_refused_15_0_4505_100215() {
 fn a_fourth_number_with_a_footnote_glued_on_is_refused_15_0_1497_2415() {
     assert_eq!(read_version("15.0.1497.2415"), None);
     assert_eq!(read("15.0.1497.24").0, "15.0.1497.24");
+    assert_eq!(read("15.0.1497.2416").0, "15.0.1497.2416", "of a program that nobody listed");
     assert_eq!(read("15.0.27004.20002").0, "15.0.27004.20002", "of Visual Studio");
 }
 
