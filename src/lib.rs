@@ -11,6 +11,7 @@ pub mod digest;
 pub mod entry;
 pub mod error;
 pub mod extract;
+pub mod facts;
 pub mod fields;
 pub mod formats;
 pub mod guard;
