@@ -27,7 +27,7 @@ fn trap_04_intel64_is_itanium() {
         .file("tools.msi", msi("Intel64;1033").product("Contoso Tools", "1.2.3"));
     let found = iso(made);
     found.holds(field::PLATFORM, "ia64");
-    found.advises(&["sccm-msi-intel64"]);
+    found.advises(&["msi-intel64"]);
 }
 
 /// Label and name say x64, and every program is for x86.

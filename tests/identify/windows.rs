@@ -87,7 +87,7 @@ fn trap_12_server_2008_rtm_is_sp1_and_6003_is_sp2() {
     let named = |version| server("Windows Longhorn SERVERSTANDARD", "ServerStandard", version);
     let found = install([named("6.0.6001.18000-1")]);
     found.is("Windows Server 2008", "RTM (ships as SP1)", "6001.18000", "x64");
-    found.advises(&["winvista-2008-sp"]);
+    found.advises(&["win2008-sp"]);
     let found = install([named("6.0.6003.20482-2")]);
     found.holds(field::PRODUCT, "Windows Server 2008");
     assert!(found.value(field::RELEASE).contains("SP2"), "{}", found.value(field::RELEASE));
