@@ -150,6 +150,9 @@ contract! {
         candidates: u64,
         /// What speaks for it.
         because: Vec<String>,
+        /// What names say otherwise.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<Also>,
     }
 
     /// An edition on the medium.
@@ -238,7 +241,7 @@ contract! {
 
     /// One thing that speaks for a value.
     Evidence {
-        /// Which value: `build`, `platform`, `label`.
+        /// Which value: `product`, `build`, `platform`, …
         field: String,
         /// As stored.
         raw: String,

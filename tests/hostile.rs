@@ -13,6 +13,7 @@ use discless::container::{Container, Entry, EntryId, EntryKind};
 use discless::error::Kind;
 use discless::extract::{self, Plan};
 use discless::formats::Options;
+use discless::inspect::{Asked, Knowledge};
 use discless::observe::Silent;
 use discless::path::Names;
 use discless::sink::{Sink, Want};
@@ -83,7 +84,7 @@ fn use_it(image: SharedSource, name: &str) -> (bool, Vec<String>) {
     }
     let limits = Limits::default();
     let _ = Plan::new(&*container, &ids(&*container), Names::Portable, &limits);
-    let _ = discless::inspect::inspect(&container, name, &[], &Options::default());
+    let _ = discless::inspect::inspect(&container, &Asked::about(name, &Knowledge::compiled().unwrap()), &Options::default());
     let mut sink = CountingSink::default();
     match container.read_in_order(&ids(&*container), &mut sink) {
         Err(error) if !matches!(error.kind(), Kind::Limit { .. }) => {

@@ -5,7 +5,7 @@
 use discless::container::{Container, EntryId};
 use discless::extract::Plan;
 use discless::formats::Tree;
-use discless::inspect::inspect;
+use discless::inspect::{Asked, Knowledge, inspect};
 use discless::medium;
 use discless::path::Names;
 use discless::verify::structure;
@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
         }
     };
     exercise(&*container);
-    let _ = inspect(&container, "fuzzed.iso", &[], &options);
+    let _ = inspect(&container, &Asked::about("fuzzed.iso", &Knowledge::compiled().unwrap()), &options);
     let _ = structure(&*container);
     let wanted: Vec<EntryId> = (0..container.entries().len()).map(EntryId).collect();
     let _ = Plan::new(&*container, &wanted, Names::Portable, &options.limits);

@@ -133,6 +133,15 @@ pub(crate) struct Inspect {
     /// Files, directories, `-`, or OUTER!/MEMBER (also OUTER::MEMBER)
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<String>,
+    /// End with exit code 1 where what the medium says contradicts itself
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Leave out what to know before using it
+    #[arg(long)]
+    pub(crate) no_advice: bool,
+    /// Tables (*.tsv) and rules (rules/*.tsv) that add to those compiled in, or take their place
+    #[arg(long, value_name = "DIR")]
+    pub(crate) facts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) opening: Opening,
 }

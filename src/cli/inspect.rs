@@ -5,7 +5,7 @@ use super::list::options;
 use super::ui::Ui;
 use super::{Exit, hints, show};
 use discless::formats::Options;
-use discless::inspect::{disc, inspect};
+use discless::inspect::{Asked, Knowledge, State, disc, inspect};
 use discless::nest::{self, What};
 use discless::source::Counting;
 use discless::text::for_terminal;
@@ -16,11 +16,21 @@ use std::sync::Arc;
 
 pub(super) fn run(ui: &Ui, args: &Inspect) -> Result<Exit> {
     let options = options(ui, &args.opening);
+    let knowledge = match &args.facts {
+        Some(dir) => Knowledge::with_dir(dir)?,
+        None => Knowledge::compiled()?,
+    };
     let mut reports = Vec::new();
     let mut exit = Exit::Good;
     for spec in &args.sources {
-        match one(spec, &options) {
-            Ok(report) => {
+        match one(spec, &knowledge, &options) {
+            Ok(mut report) => {
+                if args.no_advice {
+                    report.advice.clear();
+                }
+                if args.strict && contradicts_itself(&report) {
+                    exit = exit.and(Exit::Bad);
+                }
                 if report.findings.iter().any(|finding| finding.severity == "damaged") {
                     exit = exit.and(Exit::Bad);
                 }
@@ -43,7 +53,14 @@ pub(super) fn run(ui: &Ui, args: &Inspect) -> Result<Exit> {
     Ok(exit)
 }
 
-fn one(spec: &str, options: &Options) -> Result<report::Inspect> {
+/// True where two places say what nothing reconciles.
+fn contradicts_itself(report: &report::Inspect) -> bool {
+    let weighed = [&report.product, &report.release, &report.build].into_iter().flatten();
+    let mut states = weighed.map(|weighed| &weighed.state).chain([&report.platform.state]);
+    states.any(|state| state == State::Conflict.name())
+}
+
+fn one(spec: &str, knowledge: &Knowledge, options: &Options) -> Result<report::Inspect> {
     let named = nest::open(spec, &mut std::io::stdin(), options)?;
     let path = Path::new(&named.name);
     let lists = if path.is_file() { verify::beside(path)? } else { Vec::new() };
@@ -52,14 +69,15 @@ fn one(spec: &str, options: &Options) -> Result<report::Inspect> {
         .filter(|found| !found.lines.is_empty())
         .map(|found| found.path.to_string_lossy().into_owned())
         .collect();
+    let asked = Asked { name: &named.name, lists: &lists, knowledge };
     match named.what {
-        What::Directory(container) => Ok(inspect(&Arc::from(container), &named.name, &lists, options)),
+        What::Directory(container) => Ok(inspect(&Arc::from(container), &asked, options)),
         What::Bytes(source) => {
             let counting = Arc::new(Counting::new(source));
             let seen: discless::source::SharedSource = counting.clone();
             let options = options.at(named.surroundings.clone());
             let container = Arc::from(medium::open(&seen, &named.name, &options)?);
-            let mut report = inspect(&container, &named.name, &lists, &options);
+            let mut report = inspect(&container, &asked, &options);
             report.read_bytes = counting.bytes();
             Ok(report)
         }
@@ -80,22 +98,34 @@ fn editions(out: &mut String, report: &report::Inspect) {
         let name = for_terminal(&edition.name);
         let _ = writeln!(out, "  {}  {name}: {}, {size}", edition.index, words.join(", "));
     }
-    if let Some(channel) = &report.channel {
-        let _ = writeln!(out, "  channel: {}", for_terminal(channel));
+}
+
+/// What it is in one line: product, release, build, processor; else the label and the kind of image.
+fn answer(report: &report::Inspect) -> String {
+    let label = report.volume.get("label").map(|label| for_terminal(label).into_owned());
+    let used = report.layers.iter().find(|layer| layer.used);
+    let kind = used.map_or(report.format.as_str(), |layer| layer.detail.as_str());
+    let Some(product) = &report.product else {
+        let title = label.unwrap_or_else(|| for_terminal(&report.source.name).into_owned());
+        return format!("{title}, {kind}");
+    };
+    let mut out = for_terminal(&product.value).into_owned();
+    let release = report.release.as_ref().map(|release| for_terminal(&release.value).into_owned());
+    if let Some(release) = release.filter(|release| !out.contains(release.as_str())) {
+        out = format!("{out} {release}");
     }
-    for advice in &report.advice {
-        let _ = writeln!(out, "  {}: {}", advice.severity, for_terminal(&advice.note));
+    if let Some(build) = report.build.as_ref().filter(|build| !out.contains(&build.value)) {
+        let _ = write!(out, ", build {}", for_terminal(&build.value));
     }
+    if report.platform.value != "unknown" {
+        let _ = write!(out, ", {}", report.platform.value);
+    }
+    out
 }
 
 fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
     let mut out = String::new();
-    let label = report.volume.get("label").map(|label| for_terminal(label).into_owned());
-    let used = report.layers.iter().find(|layer| layer.used);
-    let kind = used.map_or(report.format.as_str(), |layer| layer.detail.as_str());
-    let title =
-        label.or_else(|| product(report)).unwrap_or_else(|| for_terminal(&report.source.name).into_owned());
-    let _ = writeln!(out, "{title}, {kind}");
+    let _ = writeln!(out, "{}", answer(report));
     let whole = match (report.complete, report.tail_bytes) {
         (false, _) => format!("incomplete: {} bytes are missing", show::exact(report.missing_bytes)),
         (true, _) => "complete".to_owned(),
@@ -107,7 +137,51 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
         show::exact(report.source.bytes),
         boot(&report.boot)
     );
+    weighed(&mut out, "product", report.product.as_ref());
+    weighed(&mut out, "release", report.release.as_ref());
+    weighed(&mut out, "build", report.build.as_ref());
+    platform(&mut out, &report.platform);
+    if !report.languages.is_empty() {
+        let _ = writeln!(out, "\nlanguages: {}", for_terminal(&report.languages.join(", ")));
+    }
     editions(&mut out, report);
+    if let Some(channel) = &report.channel {
+        let _ = writeln!(out, "\nchannel: {}", for_terminal(channel));
+    }
+    layers(&mut out, report);
+    programs(&mut out, report, verbose);
+    volume(&mut out, report, verbose);
+    if let Some(found) = &report.disc {
+        let _ = writeln!(out, "\ndisc: {}", disc::fit(found.bytes).sentence());
+    }
+    findings(&mut out, report, verbose);
+    if !report.advice.is_empty() {
+        let _ = writeln!(out);
+    }
+    for advice in &report.advice {
+        let style = super::ui::word(&advice.severity);
+        let _ = writeln!(
+            out,
+            "{style}{}{style:#}: {} [{}]",
+            advice.severity,
+            for_terminal(&advice.note),
+            advice.id
+        );
+    }
+    if verbose {
+        evidence(&mut out, report);
+    }
+    let _ = writeln!(out, "\ncan be checked");
+    for item in &report.checkable {
+        let _ = writeln!(out, "  {}", for_terminal(item));
+    }
+    let lists = report.checkable.iter().any(|item| item.contains("names this file"));
+    let digest = if lists { "" } else { " --sha256 HASH" };
+    let _ = writeln!(out, "next: discless verify {}{digest}", hints::quoted(spec));
+    out
+}
+
+fn layers(out: &mut String, report: &report::Inspect) {
     let _ = writeln!(out, "\nlayers");
     for layer in &report.layers {
         let label =
@@ -122,12 +196,14 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
             if layer.path.is_empty() { String::new() } else { format!(", in {}", for_terminal(&layer.path)) };
         let _ = writeln!(out, "  {:<12} {}{comma}{rest}{place}", layer.format, for_terminal(&layer.detail));
     }
-    weighed(&mut out, "product", report.product.as_ref());
-    weighed(&mut out, "build", report.build.as_ref());
-    if !report.languages.is_empty() {
-        let _ = writeln!(out, "\nlanguages: {}", for_terminal(&report.languages.join(", ")));
+}
+
+/// The versions of programs: of interest where nothing says what the medium is.
+fn programs(out: &mut String, report: &report::Inspect, verbose: bool) {
+    if report.versions.is_empty() || (report.product.is_some() && !verbose) {
+        return;
     }
-    platform(&mut out, &report.platform);
+    let _ = writeln!(out, "\nprograms");
     for file in &report.versions {
         let version =
             file.file_version.as_deref().or(file.product_version.as_deref()).unwrap_or("no version");
@@ -140,10 +216,9 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
             product.unwrap_or_default()
         );
     }
-    volume(&mut out, report, verbose);
-    if let Some(found) = &report.disc {
-        let _ = writeln!(out, "\ndisc: {}", disc::fit(found.bytes).sentence());
-    }
+}
+
+fn findings(out: &mut String, report: &report::Inspect, verbose: bool) {
     for finding in &report.findings {
         if finding.severity != "note" || verbose || finding.what.contains("behind the volume") {
             let about = if finding.subject.is_empty() {
@@ -156,43 +231,30 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
                 writeln!(out, "{style}{}{style:#}: {about}{}", finding.severity, for_terminal(&finding.what));
         }
     }
-    if verbose {
-        let _ = writeln!(out, "\nevidence");
-        for item in &report.evidence {
-            let place = if item.place.is_empty() {
-                String::new()
-            } else {
-                format!(" in {}", for_terminal(&item.place))
-            };
-            let _ = writeln!(
-                out,
-                "  {} {} {}{place}, by {} ({})",
-                item.class,
-                item.field,
-                for_terminal(&item.value),
-                item.how,
-                item.role
-            );
-        }
-        let _ = writeln!(out, "  {} read for this", show::size(report.read_bytes));
-    }
-    let _ = writeln!(out, "\ncan be checked");
-    for item in &report.checkable {
-        let _ = writeln!(out, "  {}", for_terminal(item));
-    }
-    let lists = report.checkable.iter().any(|item| item.contains("names this file"));
-    let digest = if lists { "" } else { " --sha256 HASH" };
-    let _ = writeln!(out, "next: discless verify {}{digest}", hints::quoted(spec));
-    out
 }
 
-/// Product and version in a few words.
-fn product(report: &report::Inspect) -> Option<String> {
-    let product = for_terminal(&report.product.as_ref()?.value).into_owned();
-    Some(match &report.build {
-        Some(build) if !product.contains(&build.value) => format!("{product} {}", for_terminal(&build.value)),
-        _ => product,
-    })
+fn evidence(out: &mut String, report: &report::Inspect) {
+    let _ = writeln!(out, "\nevidence");
+    for item in &report.evidence {
+        let place = match item.place.as_str() {
+            "" => String::new(),
+            place => format!(" in {}", for_terminal(place)),
+        };
+        let raw = match item.raw == item.value {
+            true => String::new(),
+            false => format!(" ({})", for_terminal(item.raw.lines().next().unwrap_or_default())),
+        };
+        let _ = writeln!(
+            out,
+            "  {} {:<12} {}{raw}{place}, by {}, {}",
+            item.class,
+            item.field,
+            for_terminal(&item.value),
+            item.how,
+            item.role
+        );
+    }
+    let _ = writeln!(out, "  {} read for this", show::size(report.read_bytes));
 }
 
 /// A weighed value, what speaks for it, and what else is said.
@@ -209,15 +271,7 @@ fn weighed(out: &mut String, name: &str, found: Option<&report::Weighed>) {
     for because in &found.because {
         let _ = writeln!(out, "  because {}", for_terminal(because));
     }
-    for also in &found.also {
-        let _ = writeln!(
-            out,
-            "  {} also says {}: {}",
-            for_terminal(&also.place),
-            for_terminal(&also.value),
-            also.why
-        );
-    }
+    also(out, &found.also);
 }
 
 fn size(report: &report::Inspect) -> String {
@@ -257,6 +311,15 @@ fn platform(out: &mut String, platform: &report::Platform) {
     );
     for because in &platform.because {
         let _ = writeln!(out, "  because {}", for_terminal(because));
+    }
+    also(out, &platform.also);
+}
+
+fn also(out: &mut String, also: &[report::Also]) {
+    for also in also {
+        let place = if also.place.is_empty() { "it".into() } else { for_terminal(&also.place) };
+        let _ =
+            writeln!(out, "  {place} also says {}: {}", for_terminal(&also.value), for_terminal(&also.why));
     }
 }
 

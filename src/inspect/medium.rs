@@ -1,29 +1,68 @@
 //! The report about one medium. Only what is needed is read: directories, and the heads of programs.
 
 use super::disc::fit;
-use super::package::{identity, packages};
-use super::platform::{Counts, KeyFile, Platform, PlatformSurvey, ReadBudget, survey};
+use super::evidence::{Class, Evidence, Field, Role};
+use super::gather::{View, gather};
+use super::identity::identify;
+use super::package::packages;
+use super::platform::{Counts, KeyFile, Platform, PlatformSurvey, ReadBudget, is_looked_at, survey_of};
+use super::knowledge::Knowledge;
+use super::reconcile::{Words, settle};
+use super::unpacked::{Unpacked, unpack};
+use super::weigh::weigh;
 use super::windows::windows;
-use crate::container::{Container, Entry, EntryKind, Role};
+use crate::container::{self, Container, Entry, EntryKind};
 use crate::formats::Options;
 use crate::report::{self, Inspect};
 use crate::source::read_up_to;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Says what `container` is. `name` is what it was called; `lists` are lists of digests that name it.
+/// What `inspect` goes by besides the medium.
+pub struct Asked<'a> {
+    /// What the source is called.
+    pub name: &'a str,
+    /// Lists of digests that name it.
+    pub lists: &'a [String],
+    /// Tables, and rules that say where to look.
+    pub knowledge: &'a Knowledge,
+}
+
+impl<'a> Asked<'a> {
+    /// About a source of that name, beside which there are no lists.
+    #[must_use]
+    pub fn about(name: &'a str, knowledge: &'a Knowledge) -> Self {
+        Self { name, lists: &[], knowledge }
+    }
+}
+
+/// Says what `container` is.
 #[must_use]
-pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], options: &Options) -> Inspect {
-    let (mut packages, inner_layers) = packages(container, options);
+pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Options) -> Inspect {
+    let Knowledge { facts: tables, rules } = asked.knowledge;
+    let (containers, inner_layers) = packages(container, options);
     let windows = windows(&**container, &options.limits);
-    packages.extend(windows.packages.iter().cloned());
-    let (product, build, languages) = identity(&packages);
+    let views: Vec<(View, Unpacked)> = containers
+        .into_iter()
+        .map(|(path, found)| {
+            let view = View::new(found, &path, rules);
+            let read = view.read(rules);
+            let survey = path.is_empty();
+            let wanted = |id, entry: &Entry| read.contains(&id) || (survey && is_looked_at(entry));
+            let packed = unpack(&*view.container, wanted);
+            (view, packed)
+        })
+        .collect();
+    let gathered = gather(&views, file_name(asked.name), rules, &options.limits);
+    let identity = identify(&gathered.evidence, gathered.family.as_deref(), tables);
     let container = &**container;
     let source = container.source();
     let is_image = !source.is_empty();
     let have = if is_image { source.len() } else { container.extent().end };
     let declared = container.extent().end;
-    let found = survey(container, &options.limits, ReadBudget::default());
+    let nothing = Unpacked::new();
+    let packed = views.first().map_or(&nothing, |(_, packed)| packed);
+    let found = survey_of(container, packed, &options.limits, ReadBudget::default());
     let facts = container.facts();
     let mut volume: BTreeMap<String, String> =
         facts.named.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -33,42 +72,84 @@ pub fn inspect(container: &Arc<dyn Container>, name: &str, lists: &[String], opt
     }
     let firmware = boot_platforms(container);
     let mut platform = platform(&found);
-    windows.weigh(&mut platform);
+    weigh(&mut platform, &gathered.evidence);
     let nested = inner_layers.into_iter().chain(windows.layers);
+    let disc = is_disc(container).then(|| {
+        let fit = fit(have.max(declared));
+        report::Disc {
+            bytes: fit.bytes,
+            smallest: fit.smallest.map(str::to_owned),
+            fits: fit.fits.iter().map(|&disc| disc.to_owned()).collect(),
+            single_layer_dvd: fit.single_layer_dvd,
+            over_single_layer_by: fit.over_single_layer_by,
+        }
+    });
     Inspect {
-        source: report::Source { name: name.to_owned(), bytes: have, sha256: None },
+        source: report::Source { name: asked.name.to_owned(), bytes: have, sha256: None },
         format: container.format().to_owned(),
         complete: declared <= have,
         tail_bytes: have.saturating_sub(declared),
         missing_bytes: declared.saturating_sub(have),
         layers: container.layers().iter().map(report::Layer::from).chain(nested).collect(),
-        product,
-        release: None,
-        build,
+        product: identity.product,
+        release: identity.release,
+        build: identity.build,
         platform,
         editions: windows.editions,
-        languages,
-        channel: windows.channel,
+        languages: languages(&gathered.evidence),
+        channel: channel(&gathered.evidence),
         boot: report::Boot { bios: facts.boot.bios, uefi: firmware },
-        disc: is_disc(container).then(|| {
-            let fit = fit(have.max(declared));
-            report::Disc {
-                bytes: fit.bytes,
-                smallest: fit.smallest.map(str::to_owned),
-                fits: fit.fits.iter().map(|&disc| disc.to_owned()).collect(),
-                single_layer_dvd: fit.single_layer_dvd,
-                over_single_layer_by: fit.over_single_layer_by,
-            }
-        }),
+        disc,
         signature: report::Signature { state: "unsigned".to_owned(), signer: None, signed_at: None },
-        checkable: checkable(container, lists),
-        advice: windows.advice,
+        checkable: checkable(container, asked.lists),
+        advice: secrets(&gathered.evidence),
         versions: found.files.iter().map(version).collect(),
-        evidence: evidence(container, &found),
+        evidence: evidence(container, &found, &gathered.evidence),
         findings: container.findings().iter().map(report::Finding::from).collect(),
         volume,
         read_bytes: 0,
     }
+}
+
+/// The last part of a path or of a nested one.
+fn file_name(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
+}
+
+/// The languages that the best kind of place names; those of a name where nothing else does.
+fn languages(evidence: &[Evidence]) -> Vec<String> {
+    let said = || evidence.iter().filter(|one| one.field == Field::Language && one.role.counts());
+    let files = said().any(|one| !one.class.is_a_name());
+    let mut out: Vec<String> = Vec::new();
+    for one in said().filter(|one| !files || !one.class.is_a_name()) {
+        if !out.contains(&one.value) {
+            out.push(one.value.clone());
+        }
+    }
+    out
+}
+
+/// Retail, OEM, volume, evaluation: what the best place says.
+fn channel(evidence: &[Evidence]) -> Option<String> {
+    let said = evidence.iter().filter(|one| one.field == Field::Channel);
+    settle(said, &Words).map(|settled| settled.value)
+}
+
+/// Keys and passwords that lie on the medium: where they are, and never what they are.
+fn secrets(evidence: &[Evidence]) -> Vec<report::Advice> {
+    let mut out: Vec<report::Advice> = Vec::new();
+    for one in evidence.iter().filter(|one| one.field == Field::Secret) {
+        let (id, what) = match one.value.as_str() {
+            "unattend" => ("unattend-password", "a password or a product key"),
+            _ => ("product-key", "a product key"),
+        };
+        let note = format!("{} holds {what}; it is not shown", one.file);
+        let advice = report::Advice { id: id.to_owned(), severity: "note".to_owned(), note };
+        if !out.contains(&advice) {
+            out.push(advice);
+        }
+    }
+    out
 }
 
 /// True for an image of an optical disc.
@@ -104,6 +185,7 @@ fn platform(found: &PlatformSurvey) -> report::Platform {
         examined: found.examined,
         candidates: found.candidates,
         because: found.because.clone(),
+        also: Vec::new(),
     }
 }
 
@@ -148,7 +230,7 @@ pub fn boot_platforms(container: &dyn Container) -> Vec<String> {
     }
     if out.is_empty() && container.facts().boot.uefi {
         for image in
-            entries.iter().filter(|entry| entry.role == Role::Boot && entry.path.text().contains("uefi"))
+            entries.iter().filter(|entry| entry.role == container::Role::Boot && entry.path.text().contains("uefi"))
         {
             let head = read_up_to(&**container.source(), image.location.order().0, HEAD).unwrap_or_default();
             let has = |name: &[u8]| head.windows(name.len()).any(|window| window == name);
@@ -184,37 +266,48 @@ fn checkable(container: &dyn Container, lists: &[String]) -> Vec<String> {
     out
 }
 
-fn evidence(container: &dyn Container, found: &PlatformSurvey) -> Vec<report::Evidence> {
-    let mut out = Vec::new();
-    let mut add = |field: &str, raw: &str, place: &str, how: &str, class: &str, role: &str| {
-        let text = |text: &str| text.to_owned();
+fn reported(one: &Evidence) -> report::Evidence {
+    report::Evidence {
+        field: one.field.name().to_owned(),
+        raw: one.raw.clone(),
+        value: one.value.clone(),
+        place: one.place(),
+        how: one.how.to_owned(),
+        class: one.class.name().to_owned(),
+        role: one.role.name().to_owned(),
+    }
+}
+
+fn evidence(
+    container: &dyn Container,
+    found: &PlatformSurvey,
+    gathered: &[Evidence],
+) -> Vec<report::Evidence> {
+    let mut out: Vec<report::Evidence> = gathered.iter().map(reported).collect();
+    let mut add = |field: Field, value: &str, place: &str, how: &str, class: Class, role: Role| {
         out.push(report::Evidence {
-            field: text(field),
-            raw: text(raw),
-            value: text(raw),
-            place: text(place),
-            how: text(how),
-            class: text(class),
-            role: text(role),
+            field: field.name().to_owned(),
+            raw: value.to_owned(),
+            value: value.to_owned(),
+            place: place.to_owned(),
+            how: how.to_owned(),
+            class: class.name().to_owned(),
+            role: role.name().to_owned(),
         });
     };
-    if let Some(label) = &container.facts().label {
-        add("label", label, "", container.format(), "F", "label");
-    }
     for declared in &found.declared {
-        add("platform", declared.platform.name(), &declared.path, "msi-summary", "A", "identity");
+        add(Field::Platform, declared.platform.name(), &declared.path, "installer", Class::A, Role::Identity);
     }
     for (machine, number) in found.counts.ranked() {
-        add("platform", machine.name(), &format!("{number} programs"), "pe-machine", "B", "identity");
+        let place = format!("{number} programs");
+        add(Field::Platform, machine.name(), &place, "machine", Class::B, Role::Identity);
     }
     for file in &found.files {
-        // A program in the root starts the setup; what it installs lies deeper.
-        let (class, role) = if file.path.contains('/') { ("B", "identity") } else { ("D", "foreign") };
         if let Some(version) = &file.file_version {
-            add("build", &version.to_string(), &file.path, "pe-version-resource", class, role);
+            add(Field::Build, &version.to_string(), &file.path, "program", Class::D, Role::Foreign);
         }
     }
     let files = container.entries().iter().filter(|entry| entry.kind == EntryKind::File).count();
-    add("kind", &format!("{files} files"), "", container.format(), "E", "identity");
+    add(Field::Kind, &format!("{files} files"), "", container.format(), Class::E, Role::Identity);
     out
 }

@@ -11,17 +11,14 @@
 
 mod place;
 
+use super::meter::Meter;
 use super::unpacked::{Unpacked, unpack};
-use crate::container::{Container, Entry, EntryId, EntryKind, Location, Role};
+use crate::container::{Container, Entry, EntryId, EntryKind, Role};
 use crate::formats::msi::{self, MsiKind};
 use crate::formats::pe::{self, FileVersion, Head, Machine};
 use crate::limits::Limits;
-use crate::source::{SharedSource, Source};
 use place::{Places, Standing};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that reading one program's headers takes, with room to spare: the mean over real ones is 640.
 const HEAD_COST: u64 = 700;
@@ -200,8 +197,23 @@ pub struct PlatformSurvey {
 /// Members that cannot be read are counted and do not stop it.
 #[must_use]
 pub fn survey(container: &dyn Container, limits: &Limits, budget: ReadBudget) -> PlatformSurvey {
-    let packed = unpack(container, |entry| is_candidate(entry) || place::is_package(entry.path.text()));
-    let meter = Meter { container, limits, left: Arc::default(), packed };
+    let packed = unpack(container, |_, entry| is_looked_at(entry));
+    survey_of(container, &packed, limits, budget)
+}
+
+/// True for members whose beginnings a survey needs.
+pub(super) fn is_looked_at(entry: &Entry) -> bool {
+    is_candidate(entry) || place::is_package(entry.path.text())
+}
+
+/// The same with the packed members that are unpacked already.
+pub(super) fn survey_of(
+    container: &dyn Container,
+    packed: &Unpacked,
+    limits: &Limits,
+    budget: ReadBudget,
+) -> PlatformSurvey {
+    let meter = Meter::new(container, limits, packed);
     let places = Places::of(container.entries().iter().filter(|entry| is_candidate(entry)));
     let candidates = candidates(&meter, &places);
     let mut found = PlatformSurvey::empty(candidates.len() as u64);
@@ -211,7 +223,7 @@ pub fn survey(container: &dyn Container, limits: &Limits, budget: ReadBudget) ->
     let mut heads = BTreeMap::new();
     for candidate in sample(&candidates, share / HEAD_COST) {
         let head = meter.source(candidate.id).and_then(|source| pe::head(&source).ok()).flatten();
-        if head.is_none() && meter.is_empty() {
+        if head.is_none() && meter.left() < HEAD_COST {
             break;
         }
         found.examined += 1;
@@ -232,7 +244,7 @@ pub fn survey(container: &dyn Container, limits: &Limits, budget: ReadBudget) ->
     found.declared.extend(declared(container));
     found.read_versions(&meter, &heads);
     found.read_packages(&meter, &places);
-    found.bytes_read = budget.bytes - meter.left.load(Ordering::Relaxed);
+    found.bytes_read = budget.bytes - meter.left();
     found.conclude();
     found
 }
@@ -274,7 +286,7 @@ fn is_file(entry: &Entry) -> bool {
 /// Everything that looks like a program and can be looked at, in physical order.
 fn candidates(meter: &Meter<'_>, places: &Places) -> Vec<Candidate> {
     let mut always = 0;
-    let entries = meter.container.entries().iter().enumerate();
+    let entries = meter.container().entries().iter().enumerate();
     let entries = entries.filter(|(number, entry)| is_candidate(entry) && meter.reaches(*number, entry));
     let mut found: Vec<_> = entries
         .map(|(number, entry)| {
@@ -335,7 +347,7 @@ impl PlatformSurvey {
 
     /// Versions of the named programs, then of others in the root.
     fn read_versions(&mut self, meter: &Meter<'_>, heads: &BTreeMap<EntryId, Head>) {
-        let path = |id: EntryId| meter.container.entries().get(id.0).map_or("", |entry| entry.path.text());
+        let path = |id: EntryId| meter.container().entries().get(id.0).map_or("", |entry| entry.path.text());
         let rank = |id: EntryId| {
             let path = path(id).to_lowercase();
             NAMED.iter().position(|name| *name == path).unwrap_or(NAMED.len())
@@ -366,7 +378,7 @@ impl PlatformSurvey {
 
     /// What installer packages declare: those in the root, then those with "setup" in their path.
     fn read_packages(&mut self, meter: &Meter<'_>, places: &Places) {
-        let entries = meter.container.entries().iter().enumerate();
+        let entries = meter.container().entries().iter().enumerate();
         let entries = entries.filter(|(number, entry)| is_file(entry) && meter.reaches(*number, entry));
         let mut packages: Vec<_> = entries
             .filter_map(|(number, entry)| {
@@ -382,7 +394,7 @@ impl PlatformSurvey {
             let summary = meter.source(id).and_then(|source| msi::summary(source).ok()).flatten();
             let Some(summary) = summary.filter(|summary| summary.kind == MsiKind::Package) else { continue };
             let platform = summary.platform.and_then(machine_named);
-            let (Some(platform), Some(entry)) = (platform, meter.container.entries().get(id.0)) else {
+            let (Some(platform), Some(entry)) = (platform, meter.container().entries().get(id.0)) else {
                 continue;
             };
             let template = summary.template.unwrap_or_default();
@@ -462,59 +474,6 @@ impl PlatformSurvey {
 fn machine_named(name: &str) -> Option<Machine> {
     let all = [Machine::X86, Machine::X64, Machine::Arm64, Machine::Arm, Machine::Ia64, Machine::Alpha];
     all.into_iter().find(|machine| machine.name() == name)
-}
-
-/// Members as sources that share what may be read.
-struct Meter<'a> {
-    container: &'a dyn Container,
-    limits: &'a Limits,
-    left: Arc<AtomicU64>,
-    /// Of packed members, what was unpacked already.
-    packed: Unpacked,
-}
-
-impl Meter<'_> {
-    /// True where the member can be looked at without unpacking more.
-    fn reaches(&self, number: usize, entry: &Entry) -> bool {
-        matches!(entry.location, Location::Stored(_) | Location::Outside)
-            || self.packed.contains_key(&EntryId(number))
-    }
-
-    fn allow(&self, bytes: u64) {
-        self.left.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// True where not even one more header can be read.
-    fn is_empty(&self) -> bool {
-        self.left.load(Ordering::Relaxed) < HEAD_COST
-    }
-
-    fn source(&self, id: EntryId) -> Option<SharedSource> {
-        if let Some(unpacked) = self.packed.get(&id) {
-            return Some(unpacked.clone());
-        }
-        let inner = self.container.sub_source(id, self.limits).ok()?;
-        Some(Arc::new(Metered { inner, left: self.left.clone() }))
-    }
-}
-
-struct Metered {
-    inner: SharedSource,
-    left: Arc<AtomicU64>,
-}
-
-impl Source for Metered {
-    fn len(&self) -> u64 {
-        self.inner.len()
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let want = (buf.len() as u64).min(self.len().saturating_sub(offset));
-        let taken =
-            self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(want));
-        taken.map_err(|_| io::Error::other("the read budget is spent"))?;
-        self.inner.read_at(offset, buf)
-    }
 }
 
 #[cfg(test)]

@@ -22,15 +22,15 @@ pub(super) type Unpacked = HashMap<EntryId, SharedSource>;
 /// Unpacks the beginnings of those packed members that `wanted` names, as far as the bound goes. Members
 /// that cannot be read are left out.
 #[must_use]
-pub(super) fn unpack(container: &dyn Container, wanted: impl Fn(&Entry) -> bool) -> Unpacked {
+pub(super) fn unpack(container: &dyn Container, wanted: impl Fn(EntryId, &Entry) -> bool) -> Unpacked {
     let mut left = MOST;
     let mut runs: HashMap<u32, u64> = HashMap::new();
     let (mut solid, mut alone) = (Vec::new(), Vec::new());
     for (number, entry) in container.entries().iter().enumerate() {
-        if entry.kind != EntryKind::File || !wanted(entry) {
+        let id = EntryId(number);
+        if entry.kind != EntryKind::File || !wanted(id, entry) {
             continue;
         }
-        let id = EntryId(number);
         match entry.location {
             Location::Solid { run, offset } => solid.push((run, offset, entry.bytes, id)),
             Location::Packed(_) => alone.push((entry.location.order(), id)),

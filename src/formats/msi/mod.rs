@@ -71,6 +71,23 @@ fn probe(probe: &Probe<'_>) -> Result<Option<Evidence>> {
     }
 }
 
+/// What a package says of itself, as [`crate::container::Facts::named`] has it, without its list of files;
+/// `None` where the source is no installer file.
+///
+/// # Errors
+/// As [`summary`].
+pub fn named(source: &SharedSource, limits: &Limits) -> Result<Option<Vec<(&'static str, String)>>> {
+    let Some(file) = Compound::open(source.clone(), limits)? else { return Ok(None) };
+    let Some(kind) = summary::kind(&file) else { return Ok(None) };
+    let file = Arc::new(file);
+    // What is wrong with the tables is said where the package itself is opened.
+    let mut unheard = Findings::default();
+    let database = Database::open(&file, &mut unheard).unwrap_or_default();
+    let code_page = database.as_ref().map_or(0, |database| database.strings.code_page);
+    let summary = MsiSummary::of(&file, kind, code_page).unwrap_or_else(|_| MsiSummary::new(kind));
+    facts::facts(&file, &summary, database.as_ref(), &mut unheard).map(|facts| Some(facts.named))
+}
+
 /// An opened package.
 struct Msi {
     catalogue: Catalogue,
