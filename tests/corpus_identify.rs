@@ -61,7 +61,7 @@ fn report(media: &Path, file: &str) -> Option<Inspect> {
     let options = Options { surroundings, ..Options::default() };
     let container: Arc<dyn Container> = medium::open(&source, file, &options).ok()?.into();
     let knowledge = Knowledge::compiled().unwrap();
-    Some(inspect(&container, &Asked { name: &name, lists: &[], knowledge: &knowledge }, &options))
+    Some(inspect(&container, &Asked::about(&name, &knowledge), &options))
 }
 
 fn value(weighed: Option<&discless::report::Weighed>) -> &str {

@@ -84,6 +84,7 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
             over_single_layer_by: fit.over_single_layer_by,
         }
     });
+    let build_shown = &identity.build.as_ref().map_or_else(String::new, |build| build.value.clone());
     Inspect {
         source: report::Source { name: asked.name.to_owned(), bytes: have, sha256: None },
         format: container.format().to_owned(),
@@ -91,11 +92,11 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
         tail_bytes: have.saturating_sub(declared),
         missing_bytes: declared.saturating_sub(have),
         layers: container.layers().iter().map(report::Layer::from).chain(nested).collect(),
+        editions: editions(windows.editions, &gathered.evidence, &platform.value, build_shown),
         product: identity.product,
         release: identity.release,
         build: identity.build,
         platform,
-        editions: windows.editions,
         languages: languages(&gathered.evidence),
         channel: channel(&gathered.evidence),
         boot: report::Boot { bios: facts.boot.bios, uefi: firmware },
@@ -124,6 +125,31 @@ fn languages(evidence: &[Evidence]) -> Vec<String> {
     for one in said().filter(|one| !files || !one.class.is_a_name()) {
         if !out.contains(&one.value) {
             out.push(one.value.clone());
+        }
+    }
+    // A folder is named for the language, its package for the country, too.
+    let all = out.clone();
+    let more = |tag: &str| all.iter().any(|other| other.strip_prefix(tag).is_some_and(|rest| rest.starts_with('-')));
+    out.retain(|tag| !more(tag));
+    out
+}
+
+/// Editions that are no images: what else on the medium names them.
+fn editions(images: Vec<report::Edition>, evidence: &[Evidence], platform: &str, build: &str) -> Vec<report::Edition> {
+    let mut out = images;
+    if !out.is_empty() {
+        return out;
+    }
+    for one in evidence.iter().filter(|one| one.field == Field::Edition && one.role.counts()) {
+        if !out.iter().any(|known| known.id == one.value) {
+            out.push(report::Edition {
+                index: u32::try_from(out.len()).unwrap_or(u32::MAX).saturating_add(1),
+                name: one.value.clone(),
+                id: one.value.clone(),
+                platform: platform.to_owned(),
+                build: build.to_owned(),
+                bytes: 0,
+            });
         }
     }
     out

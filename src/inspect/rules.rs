@@ -32,6 +32,14 @@ const COMPILED: &[(&str, &str)] = &[
     ("exchange", include_str!("../facts/rules/exchange.tsv")),
     ("sqlserver", include_str!("../facts/rules/sqlserver.tsv")),
     ("windows", include_str!("../facts/rules/windows.tsv")),
+    ("office", include_str!("../facts/rules/office.tsv")),
+    ("sharepoint", include_str!("../facts/rules/sharepoint.tsv")),
+    ("visualstudio", include_str!("../facts/rules/visualstudio.tsv")),
+    ("dotnetfx", include_str!("../facts/rules/dotnetfx.tsv")),
+    ("esxi", include_str!("../facts/rules/esxi.tsv")),
+    ("linux", include_str!("../facts/rules/linux.tsv")),
+    ("macos", include_str!("../facts/rules/macos.tsv")),
+    ("drivers", include_str!("../facts/rules/drivers.tsv")),
 ];
 
 fn compiled() -> impl Iterator<Item = (&'static str, &'static str, From)> {

@@ -40,7 +40,7 @@ fn the_founding_case_is_exchange_2007_rtm_for_x64() {
     found.because(field::BUILD, "ExSetup.exe");
     found.because(field::RELEASE, "Exchange Server 2007 RTM");
     found.also(field::BUILD, "8.0.685.24", "AdminDisplayVersion");
-    found.speaks(&["en"]);
+    found.speaks(&["en-US"]);
     found.advises(&["exch2007-edition", "exch2007-build", "exch2007-eol"]);
     found.advises_not(&["exch2007-x86", "exch2007-dvd"]);
     assert_eq!(found.report.platform.starter.as_deref(), Some("x86"));
@@ -129,6 +129,7 @@ fn old(folder: &str, product: &str, version: &str) -> Found {
     let medium = Medium::new("EXCH")
         .plain()
         .file(&format!("{folder}/SETUP.EXE"), own(pe(X86)))
+        .file(&format!("{folder}/SERVER.INS"), "; files to install\r\n")
         .file(&format!("{folder}/EXCHANGE/BIN/STORE.EXE"), own(pe(X86)))
         .file(&format!("{folder}/EXCHANGE/BIN/MAD.EXE"), own(pe(X86)))
         .file("LAUNCH.EXE", pe(X86).version("1.0.0.0"));

@@ -39,7 +39,7 @@ impl Found {
     pub fn of(container: &Arc<dyn Container>, name: &str) -> Self {
         let options = discless::formats::Options::default();
         let knowledge = discless::inspect::Knowledge::compiled().unwrap();
-        let asked = discless::inspect::Asked { name, lists: &[], knowledge: &knowledge };
+        let asked = discless::inspect::Asked::about(name, &knowledge);
         Self { report: discless::inspect::inspect(container, &asked, &options) }
     }
 

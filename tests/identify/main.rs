@@ -2,7 +2,7 @@
 //! get, its reasons and its explanations. Tests of traps are named `trap_NN_…` after the list that they come from.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
-#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, unreachable_pub, reason = "tests")]
 
 mod exchange;
 mod found;

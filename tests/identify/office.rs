@@ -217,7 +217,7 @@ fn the_net_framework_is_known_by_its_packages() {
     let found = iso(medium("4.8.03761"));
     found.holds(field::PRODUCT, ".NET Framework");
     found.holds(field::RELEASE, "4.8");
-    found.holds(field::BUILD, "4.8.03761");
+    found.holds(field::BUILD, "4.8.3761");
     let stub = pe(X86).version("4.8.3761.0").microsoft("Microsoft .NET Framework 4.8");
     let image = medium("4.8.03761").self_extractor(stub);
     let found = looked(Arc::new(image), "NDP48-x86-x64-AllOS-ENU.exe");

@@ -107,7 +107,7 @@ fn sql_server_2005_and_2000_are_known_by_their_packages() {
     );
     found.is("SQL Server 2005", "RTM", "9.0.1399.6", "x86");
     let own = |program: Pe| {
-        program.version("8.0.194.0").text("FileVersion", "2000.080.0194.00").microsoft("Microsoft SQL Server")
+        program.version("2000.80.194.0").text("FileVersion", "2000.080.0194.00").microsoft("Microsoft SQL Server")
     };
     let found = iso(
         Medium::new("SQL2KSTD")
