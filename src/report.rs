@@ -19,6 +19,10 @@ macro_rules! contract {
     )*};
 }
 
+mod builds;
+
+pub use builds::{Between, BuildAlias, Builds, KnownBuild, KnownProduct, ReadNumber};
+
 contract! {
     /// A command's answer about one or more sources.
     Document<T> {

@@ -56,8 +56,7 @@ fn report(media: &Path, file: &str) -> Option<Inspect> {
     }
     let source: SharedSource = Arc::new(FileSource::open(&path).unwrap());
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    let surroundings =
-        Surroundings { file_name: name.clone(), beside: Some(Arc::new(OnDisk::of(&path))) };
+    let surroundings = Surroundings { file_name: name.clone(), beside: Some(Arc::new(OnDisk::of(&path))) };
     let options = Options { surroundings, ..Options::default() };
     let container: Arc<dyn Container> = medium::open(&source, file, &options).ok()?.into();
     let knowledge = Knowledge::compiled().unwrap();
@@ -75,7 +74,8 @@ fn installer_packages_have_product_version_and_platform() {
     for line in expected("msi-facts.jsonl") {
         let file = line["file"].as_str().unwrap();
         let properties = &line["msiinfo"]["properties"];
-        let (Some(name), Some(version)) = (properties["ProductName"].as_str(), properties["ProductVersion"].as_str())
+        let (Some(name), Some(version)) =
+            (properties["ProductName"].as_str(), properties["ProductVersion"].as_str())
         else {
             continue;
         };

@@ -84,7 +84,11 @@ fn use_it(image: SharedSource, name: &str) -> (bool, Vec<String>) {
     }
     let limits = Limits::default();
     let _ = Plan::new(&*container, &ids(&*container), Names::Portable, &limits);
-    let _ = discless::inspect::inspect(&container, &Asked::about(name, &Knowledge::compiled().unwrap()), &Options::default());
+    let _ = discless::inspect::inspect(
+        &container,
+        &Asked::about(name, &Knowledge::compiled().unwrap()),
+        &Options::default(),
+    );
     let mut sink = CountingSink::default();
     match container.read_in_order(&ids(&*container), &mut sink) {
         Err(error) if !matches!(error.kind(), Kind::Limit { .. }) => {

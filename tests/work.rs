@@ -56,7 +56,11 @@ fn six_gigabytes_are_inspected_by_reading_less_than_four_mebibytes() {
         let (counting, source) = counted(large(iso));
         assert!(source.len() > 6_000_000_000, "{}", source.len());
         let container: Arc<dyn Container> = Arc::from(open(&source, "large.iso").unwrap());
-        let report = inspect(&container, &Asked::about("large.iso", &Knowledge::compiled().unwrap()), &Options::default());
+        let report = inspect(
+            &container,
+            &Asked::about("large.iso", &Knowledge::compiled().unwrap()),
+            &Options::default(),
+        );
         assert!(counting.bytes() < 4 * MIB, "{kind}: {} bytes were read", counting.bytes());
         eprintln!("{kind}: {} bytes in {} reads", counting.bytes(), counting.reads());
         assert_eq!((report.platform.value.as_str(), report.complete), ("x64", true), "{kind}");
@@ -111,7 +115,11 @@ fn padding_of_six_gigabytes_is_not_read() {
         // Some anchors are found from the end alone, and raw sectors have no zeros between them.
         let Ok(container) = open(&source, &fixture.name).map(Arc::<dyn Container>::from) else { continue };
         let once = container.layers().iter().any(|layer| layer.detail.contains("VAT"));
-        let _ = inspect(&container, &Asked::about(&fixture.name, &Knowledge::compiled().unwrap()), &Options::default());
+        let _ = inspect(
+            &container,
+            &Asked::about(&fixture.name, &Knowledge::compiled().unwrap()),
+            &Options::default(),
+        );
         // A table that stands at the end of what was written is searched for 32 MiB back, a later session
         // as far on; the few bytes that it takes to see one are a whole sector where sectors are raw.
         let searched = once || fixture.name.starts_with("raw/");

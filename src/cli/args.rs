@@ -13,6 +13,14 @@ Examples:
 Exit codes: 0 good, 1 the medium is bad, 2 could not do it,
 3 nothing vouched for it, 130 interrupted";
 
+const BUILDS_EXAMPLES: &str = "\
+Examples:
+  discless builds exchange 8.3.83.6          which release is it
+  discless builds 10.0.20348                 of any product
+  discless builds exchange 'Version 15.1 (Build 32507.6)'
+  discless builds sql 2019                   a product's builds
+  discless builds                            the products";
+
 /// Install media without the disc: say what a download is, prove it, get its files out
 #[derive(Debug, Parser)]
 #[command(name = "discless", version, about, after_help = EXAMPLES, propagate_version = true)]
@@ -73,6 +81,9 @@ pub(crate) enum Command {
     Cat(Cat),
     /// Compute digests in one pass
     Hash(Hash),
+    /// Look a build number up, without a medium
+    #[command(after_help = BUILDS_EXAMPLES)]
+    Builds(Builds),
     /// List the formats and their limits
     Formats,
     /// Print completions for a shell
@@ -309,4 +320,14 @@ pub(crate) struct Hash {
     /// Print in the BSD layout: SHA256 (name) = digest
     #[arg(long)]
     pub(crate) tag: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Builds {
+    /// A product in any words, a number as it is written somewhere, or both
+    #[arg(value_name = "PRODUCT|NUMBER")]
+    pub(crate) words: Vec<String>,
+    /// Tables that add to those compiled in, or replace rows of them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) facts: Option<PathBuf>,
 }

@@ -9,6 +9,7 @@ use discless::inspect::{Asked, Knowledge, State, disc, inspect};
 use discless::nest::{self, What};
 use discless::source::Counting;
 use discless::text::for_terminal;
+use discless::time::Timestamp;
 use discless::{Result, medium, report, verify};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -23,11 +24,8 @@ pub(super) fn run(ui: &Ui, args: &Inspect) -> Result<Exit> {
     let mut reports = Vec::new();
     let mut exit = Exit::Good;
     for spec in &args.sources {
-        match one(spec, &knowledge, &options) {
-            Ok(mut report) => {
-                if args.no_advice {
-                    report.advice.clear();
-                }
+        match one(spec, &knowledge, args, &options) {
+            Ok(report) => {
                 if args.strict && contradicts_itself(&report) {
                     exit = exit.and(Exit::Bad);
                 }
@@ -60,7 +58,7 @@ fn contradicts_itself(report: &report::Inspect) -> bool {
     states.any(|state| state == State::Conflict.name())
 }
 
-fn one(spec: &str, knowledge: &Knowledge, options: &Options) -> Result<report::Inspect> {
+fn one(spec: &str, knowledge: &Knowledge, args: &Inspect, options: &Options) -> Result<report::Inspect> {
     let named = nest::open(spec, &mut std::io::stdin(), options)?;
     let path = Path::new(&named.name);
     let lists = if path.is_file() { verify::beside(path)? } else { Vec::new() };
@@ -69,9 +67,17 @@ fn one(spec: &str, knowledge: &Knowledge, options: &Options) -> Result<report::I
         .filter(|found| !found.lines.is_empty())
         .map(|found| found.path.to_string_lossy().into_owned())
         .collect();
-    let asked = Asked { name: &named.name, lists: &lists, knowledge };
+    let now = Timestamp::from_system(std::time::SystemTime::now()).rfc3339();
+    let today = now.split('T').next();
+    let asked = Asked { name: &named.name, lists: &lists, knowledge, today };
+    let advised = |mut report: report::Inspect| {
+        if args.no_advice {
+            report.advice.clear();
+        }
+        report
+    };
     match named.what {
-        What::Directory(container) => Ok(inspect(&Arc::from(container), &asked, options)),
+        What::Directory(container) => Ok(advised(inspect(&Arc::from(container), &asked, options))),
         What::Bytes(source) => {
             let counting = Arc::new(Counting::new(source));
             let seen: discless::source::SharedSource = counting.clone();
@@ -79,7 +85,7 @@ fn one(spec: &str, knowledge: &Knowledge, options: &Options) -> Result<report::I
             let container = Arc::from(medium::open(&seen, &named.name, &options)?);
             let mut report = inspect(&container, &asked, &options);
             report.read_bytes = counting.bytes();
-            Ok(report)
+            Ok(advised(report))
         }
     }
 }

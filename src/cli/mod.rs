@@ -1,6 +1,7 @@
 //! The command line: arguments, dispatch, exit codes.
 
 mod args;
+mod builds;
 mod cat;
 mod extract;
 mod formats;
@@ -109,6 +110,7 @@ fn run(ui: &Ui, command: Command) -> Result<Exit> {
         Command::Extract(args) => extract::run(ui, &args),
         Command::Cat(args) => cat::run(ui, &args),
         Command::Hash(args) => hash::run(ui, &args),
+        Command::Builds(args) => builds::run(ui, &args),
         Command::Formats => formats::run(ui),
         Command::Completions { shell } => generate::completions(ui, shell),
         Command::Man => generate::man(ui),

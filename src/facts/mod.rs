@@ -5,6 +5,8 @@
 
 mod advice;
 mod builds;
+mod filename;
+mod label;
 mod lifecycle;
 mod media;
 mod products;
@@ -13,6 +15,8 @@ mod version;
 
 pub use advice::{About, Rule, Severity, parse as parse_advice};
 pub use builds::{Alias, Build, How, Match, parse as parse_builds};
+pub use filename::{FileName, read_file_name};
+pub use label::{Label, read_label};
 pub use lifecycle::parse as parse_lifecycle;
 pub use media::{Medium, parse as parse_media};
 pub use products::Question;

@@ -87,6 +87,9 @@ impl Facts {
             });
         }
         let words: Vec<&str> = text.split_whitespace().collect();
+        if let Some(wrong) = words.last().and_then(|word| self.footnote(word)) {
+            return Err(wrong);
+        }
         let numbered = (1..words.len()).find_map(|at| {
             let (head, tail) = words.split_at_checked(at)?;
             let reading = read_version(&tail.join(" "))?;
@@ -141,6 +144,21 @@ impl Facts {
         all.filter(|(_, product)| split(product).contains(&word)).collect()
     }
 
+    /// The error about a number that is refused for a footnote glued to it, with the number that is listed without it.
+    fn footnote(&self, word: &str) -> Option<Error> {
+        let version = Version::parse(word).filter(|_| read_version(word).is_none())?;
+        let listed =
+            (1..word.len()).rev().filter_map(|end| Version::parse(word.get(..end)?)).find(|shorter| {
+                shorter.parts().len() == version.parts().len()
+                    && FAMILIES
+                        .iter()
+                        .any(|family| self.builds(family).iter().any(|build| build.version == *shorter))
+            });
+        let wanted =
+            format!("build {word}, whose last number looks like one with that of a footnote behind it,");
+        Some(Error::not_found(wanted, listed.map(|version| version.to_string())))
+    }
+
     fn is_name(&self, family: Option<&str>, word: &str) -> bool {
         let Some(family) = family else { return false };
         let word = word.to_lowercase();
@@ -184,8 +202,13 @@ impl Facts {
         let mut number = reading;
         for word in rest {
             let word = if word == "se" && family == "sharepoint" { "subscription".to_owned() } else { word };
+            let line = Version::parse(&word)
+                .filter(|line| self.builds(family).iter().any(|build| line.is_prefix_of(&build.version)));
             if products.iter().any(|(_, tokens)| tokens.contains(&word)) {
                 needed.push(word);
+            } else if let (None, Some(version)) = (&number, line) {
+                // `esxi 7` is a line of builds, and not one of the releases that have a 7 in their names.
+                number = Some(Reading { version, form: super::Form::Plain });
             } else if releases.contains(&word) {
                 release.push(word);
             } else if let (None, Some(version)) = (&number, Version::parse(&word)) {

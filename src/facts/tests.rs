@@ -182,12 +182,22 @@ fn cumulative_update_ten_of_2008_r2_is_10_50_1807() {
 }
 
 #[test]
+fn names_that_one_source_has_wrong_are_right_here() {
+    assert_eq!(found("sqlserver", "10.50.1804"), ["Exact SQL Server 2008 R2 CU9"]);
+    assert_eq!(found("sqlserver", "10.50.1810"), ["Exact SQL Server 2008 R2 CU12"]);
+    assert_eq!(found("sqlserver", "11.0.3470"), ["Exact SQL Server 2012 SP1 CU12"]);
+    assert_eq!(found("sqlserver", "11.0.3482"), ["Exact SQL Server 2012 SP1 CU13"]);
+    assert_eq!(found("sqlserver", "14.0.3257.3"), ["Exact SQL Server 2017 CU18"]);
+    assert_eq!(found("sqlserver", "15.0.4073.23"), ["Exact SQL Server 2019 CU8"]);
+}
+
+#[test]
 fn service_pack_two_of_vista_is_6_0_6002_and_not_6_0_6200() {
     assert_eq!(found("windows", "6.0.6200"), ["not Windows Vista SP2"]);
 }
 
 #[test]
-fn service_pack_three_of_2012_is_server_6_2() {
+fn windows_8_and_server_2012_are_one_build_6_2_9200() {
     assert_eq!(found("windows", "6.2.9200.16384"), ["Exact Windows 8 RTM", "Exact Windows Server 2012 RTM"]);
 }
 

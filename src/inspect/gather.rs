@@ -6,7 +6,7 @@
 use super::evidence::{Class, Evidence, Field, Role};
 use super::meter::Meter;
 use super::normal::normal;
-use super::read::{self, How, Said};
+use super::read::{self, How};
 use super::rules::{ANY, Rule, Rules};
 use super::unpacked::Unpacked;
 use crate::container::{Container, EntryId, EntryKind, Role as Kind};
@@ -80,12 +80,7 @@ pub(super) struct Gathered {
 }
 
 /// Gathers what all views say. `name` is what the source is called.
-pub(super) fn gather(
-    views: &[(View, Unpacked)],
-    name: &str,
-    rules: &Rules,
-    limits: &Limits,
-) -> Gathered {
+pub(super) fn gather(views: &[(View, Unpacked)], name: &str, rules: &Rules, limits: &Limits) -> Gathered {
     let meters = views.iter().map(|(view, packed)| Meter::new(&*view.container, limits, packed));
     let meters: Vec<Meter<'_>> = meters.collect();
     meters.iter().for_each(|meter| meter.allow(BUDGET));
@@ -131,7 +126,8 @@ fn is_brought_along(one: &Evidence) -> bool {
 /// Builds that are not all equal are those of the parts.
 fn several_parts(evidence: &mut [Evidence]) {
     let of_build = |one: &Evidence| one.field == Field::Build && one.role.counts();
-    let values: HashSet<String> = evidence.iter().filter(|one| of_build(one)).map(|one| one.value.clone()).collect();
+    let values: HashSet<String> =
+        evidence.iter().filter(|one| of_build(one)).map(|one| one.value.clone()).collect();
     if values.len() > 1 {
         evidence.iter_mut().filter(|one| of_build(one)).for_each(|one| one.role = Role::Foreign);
     }
@@ -183,7 +179,8 @@ fn apply(rule: &Rule, view: &View, meter: &Meter<'_>, name: &str, limits: &Limit
     };
     if rule.itself {
         let said = match rule.how {
-            How::Name if view.path.is_empty() => vec![Said::new("the file's name", name)],
+            How::Name if view.path.is_empty() => read::file_name(name, &rule.key),
+            How::Label if view.path.is_empty() => read::label(&*view.container, &rule.key),
             How::Fact => read::fact(&*view.container, &rule.key),
             How::Images if view.container.format() == wim::FORMAT.name => {
                 read::member(rule.how, &rule.key, view.container.source(), limits)
@@ -213,10 +210,15 @@ fn apply(rule: &Rule, view: &View, meter: &Meter<'_>, name: &str, limits: &Limit
         if entry.kind != EntryKind::File {
             continue;
         }
-        let Some(source) = Some(()).filter(|()| meter.reaches(id.0, entry)).and_then(|()| meter.source(*id)) else { continue };
+        let Some(source) = Some(()).filter(|()| meter.reaches(id.0, entry)).and_then(|()| meter.source(*id))
+        else {
+            continue;
+        };
         for said in read::member(rule.how, &rule.key, &source, limits).into_iter().take(MOST_SAID) {
             if rule.how == How::Text {
-                rule.values(&said.text).into_iter().for_each(|(raw, value)| add(path, String::new(), &raw, value));
+                rule.values(&said.text)
+                    .into_iter()
+                    .for_each(|(raw, value)| add(path, String::new(), &raw, value));
             } else if let Some(value) = rule.value(&said.text) {
                 add(path, said.part, &said.text, value);
             }

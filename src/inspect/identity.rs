@@ -33,7 +33,10 @@ pub(super) fn identify(evidence: &[Evidence], family: Option<&str>, facts: &Fact
         (Some(version), Some(family)) => facts.find(Some(family), version),
         _ => Vec::new(),
     };
-    let (build, version) = own_number(build, version, &rows);
+    let (mut build, version) = own_number(build, version, &rows);
+    if let Some(build) = &mut build {
+        elsewhere(build, &rows);
+    }
     narrow(&mut rows, evidence, family.unwrap_or_default());
     let class = build.as_ref().map_or(Class::G, |build| build.class);
     let product = product(of(Field::Product), &rows, class, version.as_ref());
@@ -110,13 +113,13 @@ impl Compare for Builds<'_> {
             }
             let known = |alias: &&crate::facts::Alias| alias.version.as_ref() == Some(&theirs);
             let alias = row.build.aliases.iter().find(known)?;
-            Some(if alias.wrong { alias.place.clone() } else { format!("the same build, as {} shows it", alias.place) })
+            Some(if alias.wrong { alias.place.clone() } else { shown_by(&alias.place) })
         });
         let enabled = || {
             let base = theirs.truncated(3);
-            let row = rows.iter().find(|row| {
-                row.how == How::Enablement && row.build.version.truncated(3) == base
-            })?;
+            let row = rows
+                .iter()
+                .find(|row| row.how == How::Enablement && row.build.version.truncated(3) == base)?;
             Some(format!("an enablement package makes {} of the same files", row.build.name()))
         };
         let general = || {
@@ -149,6 +152,7 @@ fn of_one_build<'f>(version: &Version, facts: &'f Facts) -> Vec<Match<'f>> {
             row.how = How::Enablement;
         }
     }
+    rows.sort_by(|a, b| a.build.version.cmp(&b.build.version));
     rows
 }
 
@@ -189,7 +193,7 @@ fn own_number(
     match (build, aliased) {
         (Some(mut build), Some((row, alias))) if !exact => {
             let number = row.version.to_string();
-            let because = format!("{} is how {} shows {number}", build.value, alias.place);
+            let because = format!("{} is {number}, as it is shown in: {}", build.value, alias.place);
             build.because.push(because);
             // A longer form is kept: the table's number is the beginning of it.
             if !version.as_ref().is_some_and(|version| row.version.is_prefix_of(version)) {
@@ -201,6 +205,29 @@ fn own_number(
         }
         (build, _) => (build, version),
     }
+}
+
+/// Numbers that the same build has in other places than the medium: whoever looks at an installed system meets them.
+fn elsewhere(build: &mut Settled, rows: &[Match<'_>]) {
+    let exact = rows.iter().filter(|row| matches!(row.how, How::Exact | How::Alias(_)));
+    for alias in exact.flat_map(|row| &row.build.aliases) {
+        let seen = |also: &Also| Version::parse(&also.value) == alias.version && alias.version.is_some();
+        let own = read_version(&build.value).map(|read| read.version);
+        if build.also.iter().any(seen)
+            || own == alias.version
+            || build.also.iter().any(|a| a.value == alias.text)
+        {
+            continue;
+        }
+        let why = if alias.wrong { alias.place.clone() } else { shown_by(&alias.place) };
+        let place = "elsewhere".to_owned();
+        build.also.push(Also { value: alias.text.clone(), place, why });
+    }
+}
+
+/// Why a number that the table knows is the same build.
+fn shown_by(place: &str) -> String {
+    format!("the same build, as it is shown in: {place}")
 }
 
 fn because(row: &Build, version: &Version) -> String {
@@ -321,7 +348,8 @@ fn reached<'a, 'f>(version: &Version, rows: &'a [Match<'f>]) -> Vec<&'a Match<'f
         // Older than any that is listed: the first of that build.
         out.extend(rows.iter().filter(|row| row.how != How::Enablement).min_by_key(|row| &row.build.version));
     }
-    let last = out.iter().filter(|row| row.how != How::Enablement).map(|row| &row.build.version).max().cloned();
+    let last =
+        out.iter().filter(|row| row.how != How::Enablement).map(|row| &row.build.version).max().cloned();
     out.retain(|row| row.how == How::Enablement || Some(&row.build.version) == last.as_ref());
     out
 }

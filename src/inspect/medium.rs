@@ -4,14 +4,15 @@ use super::disc::fit;
 use super::evidence::{Class, Evidence, Field, Role};
 use super::gather::{View, gather};
 use super::identity::identify;
+use super::knowledge::Knowledge;
 use super::package::packages;
 use super::platform::{Counts, KeyFile, Platform, PlatformSurvey, ReadBudget, is_looked_at, survey_of};
-use super::knowledge::Knowledge;
 use super::reconcile::{Words, settle};
 use super::unpacked::{Unpacked, unpack};
 use super::weigh::weigh;
 use super::windows::windows;
 use crate::container::{self, Container, Entry, EntryKind};
+use crate::facts::{About, Rule};
 use crate::formats::Options;
 use crate::report::{self, Inspect};
 use crate::source::read_up_to;
@@ -26,13 +27,15 @@ pub struct Asked<'a> {
     pub lists: &'a [String],
     /// Tables, and rules that say where to look.
     pub knowledge: &'a Knowledge,
+    /// The day, `2026-11-23`, for what is said of support; nothing is said of it where it is `None`.
+    pub today: Option<&'a str>,
 }
 
 impl<'a> Asked<'a> {
     /// About a source of that name, beside which there are no lists.
     #[must_use]
     pub fn about(name: &'a str, knowledge: &'a Knowledge) -> Self {
-        Self { name, lists: &[], knowledge }
+        Self { name, lists: &[], knowledge, today: None }
     }
 }
 
@@ -85,6 +88,21 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
         }
     });
     let build_shown = &identity.build.as_ref().map_or_else(String::new, |build| build.value.clone());
+    let about = About {
+        product: identity.product.as_ref().map(|product| product.value.clone()).unwrap_or_default(),
+        release: identity.base_release,
+        version: identity.version,
+        platform: Some(platform.value.clone()).filter(|platform| platform != "unknown"),
+        named_platform: platform.also.first().map(|also| also.value.clone()),
+        editions: windows.editions.iter().map(|edition| edition.id.clone()).collect(),
+        kind: of(&gathered.evidence, Field::Kind),
+        template: found.declared.first().map(|declared| declared.template.clone()),
+        programs: Vec::new(),
+        bytes: is_image.then_some(have),
+        today: asked.today.map(str::to_owned),
+    };
+    let mut advice: Vec<report::Advice> = tables.advice(&about).into_iter().map(advised).collect();
+    advice.extend(secrets(&gathered.evidence));
     Inspect {
         source: report::Source { name: asked.name.to_owned(), bytes: have, sha256: None },
         format: container.format().to_owned(),
@@ -98,12 +116,12 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
         build: identity.build,
         platform,
         languages: languages(&gathered.evidence),
-        channel: channel(&gathered.evidence),
+        channel: of(&gathered.evidence, Field::Channel),
         boot: report::Boot { bios: facts.boot.bios, uefi: firmware },
         disc,
         signature: report::Signature { state: "unsigned".to_owned(), signer: None, signed_at: None },
         checkable: checkable(container, asked.lists),
-        advice: secrets(&gathered.evidence),
+        advice,
         versions: found.files.iter().map(version).collect(),
         evidence: evidence(container, &found, &gathered.evidence),
         findings: container.findings().iter().map(report::Finding::from).collect(),
@@ -129,13 +147,19 @@ fn languages(evidence: &[Evidence]) -> Vec<String> {
     }
     // A folder is named for the language, its package for the country, too.
     let all = out.clone();
-    let more = |tag: &str| all.iter().any(|other| other.strip_prefix(tag).is_some_and(|rest| rest.starts_with('-')));
+    let more =
+        |tag: &str| all.iter().any(|other| other.strip_prefix(tag).is_some_and(|rest| rest.starts_with('-')));
     out.retain(|tag| !more(tag));
     out
 }
 
 /// Editions that are no images: what else on the medium names them.
-fn editions(images: Vec<report::Edition>, evidence: &[Evidence], platform: &str, build: &str) -> Vec<report::Edition> {
+fn editions(
+    images: Vec<report::Edition>,
+    evidence: &[Evidence],
+    platform: &str,
+    build: &str,
+) -> Vec<report::Edition> {
     let mut out = images;
     if !out.is_empty() {
         return out;
@@ -155,10 +179,13 @@ fn editions(images: Vec<report::Edition>, evidence: &[Evidence], platform: &str,
     out
 }
 
-/// Retail, OEM, volume, evaluation: what the best place says.
-fn channel(evidence: &[Evidence]) -> Option<String> {
-    let said = evidence.iter().filter(|one| one.field == Field::Channel);
-    settle(said, &Words).map(|settled| settled.value)
+/// The one value of a field: what the best place says.
+fn of(evidence: &[Evidence], field: Field) -> Option<String> {
+    settle(evidence.iter().filter(|one| one.field == field), &Words).map(|settled| settled.value)
+}
+
+fn advised(rule: &Rule) -> report::Advice {
+    report::Advice { id: rule.id.clone(), severity: rule.severity.word().to_owned(), note: rule.note.clone() }
 }
 
 /// Keys and passwords that lie on the medium: where they are, and never what they are.
@@ -255,8 +282,9 @@ pub fn boot_platforms(container: &dyn Container) -> Vec<String> {
         }
     }
     if out.is_empty() && container.facts().boot.uefi {
-        for image in
-            entries.iter().filter(|entry| entry.role == container::Role::Boot && entry.path.text().contains("uefi"))
+        for image in entries
+            .iter()
+            .filter(|entry| entry.role == container::Role::Boot && entry.path.text().contains("uefi"))
         {
             let head = read_up_to(&**container.source(), image.location.order().0, HEAD).unwrap_or_default();
             let has = |name: &[u8]| head.windows(name.len()).any(|window| window == name);

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn languages_are_written_in_one_way() {
-        for (said, tag) in [("en-us", "en-US"), ("1031", "de-DE"), ("zh_hans_cn", "zh-Hans-CN"), ("DE", "de")] {
+        for (said, tag) in [("en-us", "en-US"), ("1031", "de-DE"), ("zh_hans_cn", "zh-Hans-CN"), ("DE", "de")]
+        {
             assert_eq!(normal(Field::Language, "", said).as_deref(), Some(tag));
         }
     }

@@ -147,7 +147,9 @@ impl Rules {
                 if path.extension().is_some_and(|ending| ending == "tsv") {
                     let family = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
                     if std::fs::metadata(&path).map_err(io)?.len() > MOST_BYTES {
-                        return Err(Error::limit("bytes in a file of rules", MOST_BYTES).of(&path.to_string_lossy()));
+                        return Err(
+                            Error::limit("bytes in a file of rules", MOST_BYTES).of(&path.to_string_lossy())
+                        );
                     }
                     let text = std::fs::read_to_string(&path).map_err(io)?;
                     own.push((family.unwrap_or_default(), text));
@@ -260,7 +262,9 @@ mod tests {
         let rules = Rules::read(compiled()).unwrap();
         let rows: usize = COMPILED
             .iter()
-            .map(|(_, text)| text.lines().skip(1).filter(|line| !line.is_empty() && !line.starts_with('#')).count())
+            .map(|(_, text)| {
+                text.lines().skip(1).filter(|line| !line.is_empty() && !line.starts_with('#')).count()
+            })
             .sum();
         assert_eq!(rules.rules.len(), rows, "two rules have one name");
         for rule in &rules.rules {
@@ -269,7 +273,10 @@ mod tests {
             }
         }
         for (family, text) in COMPILED {
-            assert!(text.starts_with("id\tpath\tneeds\thow\tkey\tmatch\tfield\tvalue\tclass\trole\n"), "{family}");
+            assert!(
+                text.starts_with("id\tpath\tneeds\thow\tkey\tmatch\tfield\tvalue\tclass\trole\n"),
+                "{family}"
+            );
         }
     }
 

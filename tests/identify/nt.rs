@@ -9,8 +9,11 @@ use crate::support::media::text::ansi;
 fn nt5(medium: Medium, folder: &str, machine: u16, version: &str, product: &str) -> Medium {
     let own = |program: Pe| program.version(version).microsoft("Microsoft® Windows® Operating System");
     let hive = format!("[Version]\nSignature=\"$Windows NT$\"\nDriverVer=04/14/2008,{version}\n");
-    let spec = format!("[SMS Inventory Identification]\nVersion=1.0\n\n[Product Specification]\nProduct=\"{product}\"\nVersion=5.0\nLocalization=\"English (United States)\"\nProductType=1\n");
-    let sif = "[Version]\nsignature=\"$Windows NT$\"\n[SetupData]\nProductType = 0\nLoadIdentifier=\"Setup\"\n";
+    let spec = format!(
+        "[SMS Inventory Identification]\nVersion=1.0\n\n[Product Specification]\nProduct=\"{product}\"\nVersion=5.0\nLocalization=\"English (United States)\"\nProductType=1\n"
+    );
+    let sif =
+        "[Version]\nsignature=\"$Windows NT$\"\n[SetupData]\nProductType = 0\nLoadIdentifier=\"Setup\"\n";
     medium
         .file(&format!("{folder}/HIVESYS.INF"), ansi(&hive))
         .file(&format!("{folder}/PRODSPEC.INI"), ansi(&spec))
@@ -44,7 +47,8 @@ fn windows_2000_has_the_service_pack_of_its_hive() {
 
 #[test]
 fn trap_07_the_version_in_prodspec_stays_5_0() {
-    let found = x86("GRTMPVOL_EN", &["WIN51", "WIN51IP", "WIN51IP.SP3"], "5.1.2600.5512", "Windows XP Professional");
+    let found =
+        x86("GRTMPVOL_EN", &["WIN51", "WIN51IP", "WIN51IP.SP3"], "5.1.2600.5512", "Windows XP Professional");
     found.is("Windows XP", "SP3", "5.1.2600.5512", "x86");
     found.state(field::BUILD, "confirmed");
     let floor = |one: &&discless::report::Evidence| one.raw == "5.0" && one.field == "build";
@@ -90,14 +94,13 @@ fn server_2003_is_told_from_xp_for_x64_by_its_tags() {
 /// The first disc is Server 2003; the second has the folder that makes it R2.
 #[test]
 fn the_second_disc_makes_server_2003_r2() {
-    let own = |program: Pe| program.version("5.2.3790.1830").microsoft("Microsoft® Windows® Operating System");
-    let found = iso(
-        Medium::new("CR0SCD2_EN")
-            .plain()
-            .file("CMPNENTS/R2/SETUP2.EXE", own(pe(X86)))
-            .file("CMPNENTS/R2/R2SRVMGR.DLL", own(dll(X86)))
-            .file("CMPNENTS/R2/PACKAGES/A.DLL", own(dll(X86))),
-    );
+    let own =
+        |program: Pe| program.version("5.2.3790.1830").microsoft("Microsoft® Windows® Operating System");
+    let found = iso(Medium::new("CR0SCD2_EN")
+        .plain()
+        .file("CMPNENTS/R2/SETUP2.EXE", own(pe(X86)))
+        .file("CMPNENTS/R2/R2SRVMGR.DLL", own(dll(X86)))
+        .file("CMPNENTS/R2/PACKAGES/A.DLL", own(dll(X86))));
     found.holds(field::PRODUCT, "Windows Server 2003 R2");
     found.holds(field::PLATFORM, "x86");
 }
@@ -105,15 +108,14 @@ fn the_second_disc_makes_server_2003_r2() {
 /// From the disc to Service Pack 6a the build is 1381.
 #[test]
 fn trap_11_windows_nt_4_has_one_build_for_all_service_packs() {
-    let own = |program: Pe| program.version("4.0.1381.1").microsoft("Microsoft(R) Windows NT(TM) Operating System");
-    let found = iso(
-        Medium::new("NTSRV40_EN")
-            .plain()
-            .file("CDROM_S.40", "x")
-            .file("I386/WINNT32.EXE", own(pe(X86)))
-            .file("I386/TXTSETUP.SIF", ansi("[SetupData]\nProductType = 1\n"))
-            .file("I386/NTDLL.DLL", own(dll(X86))),
-    );
+    let own =
+        |program: Pe| program.version("4.0.1381.1").microsoft("Microsoft(R) Windows NT(TM) Operating System");
+    let found = iso(Medium::new("NTSRV40_EN")
+        .plain()
+        .file("CDROM_S.40", "x")
+        .file("I386/WINNT32.EXE", own(pe(X86)))
+        .file("I386/TXTSETUP.SIF", ansi("[SetupData]\nProductType = 1\n"))
+        .file("I386/NTDLL.DLL", own(dll(X86))));
     found.is("Windows NT", "4.0", "4.0.1381.1", "x86");
     found.edition("Server");
     assert!(!found.value(field::RELEASE).contains("SP"));
@@ -123,12 +125,13 @@ fn trap_11_windows_nt_4_has_one_build_for_all_service_packs() {
 fn a_disc_of_windows_nt_4_for_four_processors_is_mixed() {
     let own = |program: Pe| program.version("4.0.1381.1");
     let made = Medium::new("NTWKS40_EN").plain().file("CDROM_W.40", "x");
-    let made = [("I386", X86), ("ALPHA", ALPHA), ("MIPS", MIPS), ("PPC", PPC)]
-        .into_iter()
-        .fold(made, |made, (folder, machine)| {
+    let made = [("I386", X86), ("ALPHA", ALPHA), ("MIPS", MIPS), ("PPC", PPC)].into_iter().fold(
+        made,
+        |made, (folder, machine)| {
             made.file(&format!("{folder}/WINNT32.EXE"), own(pe(machine)))
                 .file(&format!("{folder}/NTDLL.DLL"), own(dll(machine)))
-        });
+        },
+    );
     let found = iso(made);
     found.holds(field::PRODUCT, "Windows NT");
     found.holds(field::PLATFORM, "mixed");
@@ -138,13 +141,11 @@ fn a_disc_of_windows_nt_4_for_four_processors_is_mixed() {
 #[test]
 fn windows_nt_3_51_has_its_own_setup_information() {
     let own = |program: Pe| program.version("3.51.1057.1");
-    let found = iso(
-        Medium::new("NT351")
-            .plain()
-            .file("I386/TXTSETUP.INF", ansi("[SetupData]\nProductType = 0\n"))
-            .file("I386/WINNT32.EXE", own(pe(X86)))
-            .file("I386/NTDLL.DLL", own(dll(X86))),
-    );
+    let found = iso(Medium::new("NT351")
+        .plain()
+        .file("I386/TXTSETUP.INF", ansi("[SetupData]\nProductType = 0\n"))
+        .file("I386/WINNT32.EXE", own(pe(X86)))
+        .file("I386/NTDLL.DLL", own(dll(X86))));
     found.is("Windows NT", "3.51", "3.51.1057.1", "x86");
 }
 
@@ -153,7 +154,13 @@ fn windows_nt_3_51_has_its_own_setup_information() {
 fn trap_21_setupp_tells_the_channel_and_its_number_is_never_shown() {
     for (pid, channel) in [("55274270", "Volume"), ("76487OEM", "OEM"), ("55274000", "Retail")] {
         let text = format!("[Pid]\nExtraData=6C7A70667A6A2E7A70667A6A2E\nPid={pid}\n");
-        let made = nt5(disc("XRMPFPP_EN", &["WIN51", "WIN51IP"]), "I386", X86, "5.1.2600.2180", "Windows XP Professional");
+        let made = nt5(
+            disc("XRMPFPP_EN", &["WIN51", "WIN51IP"]),
+            "I386",
+            X86,
+            "5.1.2600.2180",
+            "Windows XP Professional",
+        );
         let found = iso(made.file("I386/SETUPP.INI", ansi(&text)));
         found.is("Windows XP", "SP2", "5.1.2600.2180", "x86");
         assert_eq!(found.report.channel.as_deref(), Some(channel));

@@ -1,15 +1,17 @@
 //! Office, SharePoint, Visual Studio, the .NET Framework.
 
 use crate::found::{field, iso, looked};
+use crate::support::media::Medium;
 use crate::support::media::cab::cab;
 use crate::support::media::msi::{msi, msp};
 use crate::support::media::pe::*;
-use crate::support::media::Medium;
 use std::sync::Arc;
 
 /// Office 2007 to 2016 as packages: a folder for the suite, one for each program and language.
 fn suite(id: &str, template: &str, product: &str, version: &str) -> Medium {
-    let setup = format!("<?xml version=\"1.0\"?>\r\n<Setup Id=\"{id}\" Type=\"Product\" ProductCode=\"{{90140000-0011-0000-0000-0000000FF1CE}}\"></Setup>");
+    let setup = format!(
+        "<?xml version=\"1.0\"?>\r\n<Setup Id=\"{id}\" Type=\"Product\" ProductCode=\"{{90140000-0011-0000-0000-0000000FF1CE}}\"></Setup>"
+    );
     Medium::new("OFFICE")
         .file("setup.exe", pe(X86).version("14.0.4750.1000").microsoft("Microsoft Office 2010"))
         .file(&format!("{id}.WW/setup.xml"), setup.as_str())
@@ -27,7 +29,14 @@ fn office_2007_to_2016_are_known_by_the_suites_package() {
         ("Microsoft Office Professional Plus 2010", "14.0.4763.1000", "x64;0", "Office 2010", "RTM", "x64"),
         ("Microsoft Office Professional Plus 2010", "14.0.6029.1000", "Intel;0", "Office 2010", "SP1", "x86"),
         ("Microsoft Office Professional Plus 2013", "15.0.4420.1017", "x64;0", "Office 2013", "RTM", "x64"),
-        ("Microsoft Office Professional Plus 2016", "16.0.4266.1001", "x64;0", "Office 2016", "RTM (MSI)", "x64"),
+        (
+            "Microsoft Office Professional Plus 2016",
+            "16.0.4266.1001",
+            "x64;0",
+            "Office 2016",
+            "RTM (MSI)",
+            "x64",
+        ),
     ] {
         let found = iso(suite("ProPlus", template, product, version));
         found.is(name, release, version, platform);
@@ -121,13 +130,11 @@ fn sharepoint_names_the_file_whose_number_it_gives() {
         ("Microsoft SharePoint Server 2013", "15.0.4420.1017", "SharePoint Server 2013", "RTM"),
         ("Microsoft SharePoint Server 2016", "16.0.4351.1000", "SharePoint Server 2016", "RTM"),
     ] {
-        let found = iso(
-            Medium::new("SHAREPOINT")
-                .file("setup.exe", pe(X64).version(version))
-                .file("PrerequisiteInstaller.exe", pe(X64).version(version))
-                .file("global/oserver.msi", msi("x64;1033").product(product, version))
-                .file("default.hta", "<html>"),
-        );
+        let found = iso(Medium::new("SHAREPOINT")
+            .file("setup.exe", pe(X64).version(version))
+            .file("PrerequisiteInstaller.exe", pe(X64).version(version))
+            .file("global/oserver.msi", msi("x64;1033").product(product, version))
+            .file("default.hta", "<html>"));
         found.is(name, release, version, "x64");
         found.because(field::BUILD, "global/oserver.msi");
         found.advises(&["sharepoint-nobuild"]);
@@ -146,7 +153,10 @@ fn layout(build: &str, shown: &str, line: &str) -> Medium {
     Medium::new("VS")
         .file("vs_enterprise.exe", pe(X86).version(build).microsoft("Microsoft Visual Studio"))
         .file("Catalog.json", catalog.as_str())
-        .file("ChannelManifest.json", catalog.replace("\"VisualStudio\"", "\"VisualStudio.17.Release\"").as_str())
+        .file(
+            "ChannelManifest.json",
+            catalog.replace("\"VisualStudio\"", "\"VisualStudio.17.Release\"").as_str(),
+        )
         .file("Layout.json", layout)
         .file("Microsoft.VisualStudio.Devenv,version=17/x.dll", dll(X64))
 }
@@ -171,8 +181,18 @@ fn visual_studio_layouts_are_known_by_their_catalog() {
 #[test]
 fn visual_studio_before_2017_is_known_by_its_package_or_starter() {
     for (product, version, name, release) in [
-        ("Microsoft Visual Studio .NET Enterprise Architect 2003 - English", "7.1.3088", "Visual Studio .NET 2003", "RTM"),
-        ("Microsoft Visual Studio 2005 Professional Edition - ENU", "8.0.50727.42", "Visual Studio 2005", "RTM"),
+        (
+            "Microsoft Visual Studio .NET Enterprise Architect 2003 - English",
+            "7.1.3088",
+            "Visual Studio .NET 2003",
+            "RTM",
+        ),
+        (
+            "Microsoft Visual Studio 2005 Professional Edition - ENU",
+            "8.0.50727.42",
+            "Visual Studio 2005",
+            "RTM",
+        ),
         ("Microsoft Visual Studio 2008 Professional Edition - ENU", "9.0.21022", "Visual Studio 2008", "RTM"),
         ("Microsoft Visual Studio 2010 Ultimate - ENU", "10.0.30319", "Visual Studio 2010", "RTM"),
     ] {
@@ -188,19 +208,18 @@ fn visual_studio_before_2017_is_known_by_its_package_or_starter() {
         ("Microsoft Visual Studio Enterprise 2015", "14.0.23107.0", "Visual Studio 2015"),
     ] {
         let made = Medium::new("VS").file("vs_professional.exe", pe(X86).version(version).microsoft(product));
-        let found = iso(made.file("packages/vs_minshell/vs_minshellcore.msi", msi("Intel;1033").product("shell", version)));
+        let found = iso(made
+            .file("packages/vs_minshell/vs_minshellcore.msi", msi("Intel;1033").product("shell", version)));
         found.holds(field::PRODUCT, name);
         found.holds(field::RELEASE, "RTM");
         found.holds(field::BUILD, version);
     }
-    let found = iso(
-        Medium::new("VSE600ENU1")
-            .plain()
-            .file("SETUP.EXE", pe(X86).version("6.0.8168.0"))
-            .file("SETUP/VS98ENT.STF", "x")
-            .file("COMMON/MSDEV98/BIN/MSDEV.EXE", pe(X86).version("6.0.8168.0"))
-            .file("VB98/VB6.EXE", pe(X86).version("6.0.81.76")),
-    );
+    let found = iso(Medium::new("VSE600ENU1")
+        .plain()
+        .file("SETUP.EXE", pe(X86).version("6.0.8168.0"))
+        .file("SETUP/VS98ENT.STF", "x")
+        .file("COMMON/MSDEV98/BIN/MSDEV.EXE", pe(X86).version("6.0.8168.0"))
+        .file("VB98/VB6.EXE", pe(X86).version("6.0.81.76")));
     found.holds(field::PRODUCT, "Visual Studio 6.0");
     found.holds(field::PLATFORM, "x86");
 }

@@ -14,7 +14,10 @@ fn large() -> SharedSource {
     let program = Data::from(dll(X64).version("8.0.685.25").bytes(4 << 10));
     let mut made = Medium::new("EX2007")
         .file("setup.exe", pe(X86).version("8.0.685.24"))
-        .file("ExchangeServer.msi", msi("x64;1033").product("Microsoft Exchange Server", "8.0.685.25").payload(4 << 20))
+        .file(
+            "ExchangeServer.msi",
+            msi("x64;1033").product("Microsoft Exchange Server", "8.0.685.25").payload(4 << 20),
+        )
         .file("Setup/ServerRoles/Common/ExSetup.exe", pe(X64).version("8.0.685.25"))
         .file("Setup/Data/payload.bin", Data::Zeros(6_000_000_000));
     for number in 0..4500 {
@@ -38,7 +41,10 @@ fn six_gigabytes_with_five_thousand_members_cost_eight_mebibytes() {
     let found = crate::found::Found::of(&container, "large.iso");
     let took = start.elapsed();
     let read = counting.bytes() - catalogue;
-    println!("{} members, catalogue {catalogue} bytes, identification {read} bytes in {took:?}", container.entries().len());
+    println!(
+        "{} members, catalogue {catalogue} bytes, identification {read} bytes in {took:?}",
+        container.entries().len()
+    );
     found.is("Exchange Server 2007", "RTM", "8.0.685.25", "x64");
     assert!(read <= 8 << 20, "{read} bytes were read");
     assert!(container.entries().len() >= 5000);

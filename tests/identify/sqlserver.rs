@@ -78,7 +78,10 @@ fn express_is_a_self_extractor_with_the_same_files_inside() {
 #[test]
 fn trap_10_another_programs_mediainfo_xml_is_no_sql_server() {
     let other = Medium::new("FILMS")
-        .file("MediaInfo.xml", "<MediaInfo><media><Property Id=\"BaselineVersion\" Value=\"11.0.2100.60\"/></media></MediaInfo>")
+        .file(
+            "MediaInfo.xml",
+            "<MediaInfo><media><Property Id=\"BaselineVersion\" Value=\"11.0.2100.60\"/></media></MediaInfo>",
+        )
         .file("film.mkv", "film");
     let found = iso(other);
     assert!(found.report.product.is_none() && found.report.build.is_none(), "{:?}", found.report.product);
@@ -97,25 +100,30 @@ fn a_key_in_defaultsetup_is_noticed_and_not_shown() {
 #[test]
 fn sql_server_2005_and_2000_are_known_by_their_packages() {
     let package = msi("Intel;1033").product("Microsoft SQL Server 2005", "9.00.1399.06");
-    let starter = pe(X86).version("9.0.1399.0").text("FileVersion", "2005.090.1399.00").microsoft("Microsoft SQL Server");
-    let found = iso(
-        Medium::new("SQL2005")
-            .file("Servers/setup.exe", starter.clone())
-            .file("Servers/Setup/SqlRun_SQL.msi", package)
-            .file("Servers/Setup/sqlncli.msi", msi("Intel;1033").product("Microsoft SQL Server Native Client", "9.00.1399.06"))
-            .file("Servers/Setup/sqlservr.exe", starter),
-    );
+    let starter = pe(X86)
+        .version("9.0.1399.0")
+        .text("FileVersion", "2005.090.1399.00")
+        .microsoft("Microsoft SQL Server");
+    let found = iso(Medium::new("SQL2005")
+        .file("Servers/setup.exe", starter.clone())
+        .file("Servers/Setup/SqlRun_SQL.msi", package)
+        .file(
+            "Servers/Setup/sqlncli.msi",
+            msi("Intel;1033").product("Microsoft SQL Server Native Client", "9.00.1399.06"),
+        )
+        .file("Servers/Setup/sqlservr.exe", starter));
     found.is("SQL Server 2005", "RTM", "9.0.1399.6", "x86");
     let own = |program: Pe| {
-        program.version("2000.80.194.0").text("FileVersion", "2000.080.0194.00").microsoft("Microsoft SQL Server")
+        program
+            .version("2000.80.194.0")
+            .text("FileVersion", "2000.080.0194.00")
+            .microsoft("Microsoft SQL Server")
     };
-    let found = iso(
-        Medium::new("SQL2KSTD")
-            .plain()
-            .file("AUTORUN.EXE", pe(X86).version("1.0.0.0"))
-            .file("X86/SETUP/SETUPSQL.EXE", own(pe(X86)))
-            .file("X86/SETUP/SQLSP.DLL", own(dll(X86)))
-            .file("X86/BINN/SQLSERVR.EXE", own(pe(X86))),
-    );
+    let found = iso(Medium::new("SQL2KSTD")
+        .plain()
+        .file("AUTORUN.EXE", pe(X86).version("1.0.0.0"))
+        .file("X86/SETUP/SETUPSQL.EXE", own(pe(X86)))
+        .file("X86/SETUP/SQLSP.DLL", own(dll(X86)))
+        .file("X86/BINN/SQLSERVR.EXE", own(pe(X86))));
     found.is("SQL Server 2000", "RTM", "8.0.194.0", "x86");
 }

@@ -1,16 +1,17 @@
 //! Windows Vista to 11 and Windows Server 2008 to 2025: media that install images.
 
 use crate::found::{Found, field, iso, looked};
+use crate::support::media::Medium;
 use crate::support::media::pe::*;
 use crate::support::media::wim::{Image, esd, image, swm, wim};
-use crate::support::media::Medium;
 use std::sync::Arc;
 
 const CLIENT: &str = "10.0.19041.1";
 
 /// A medium around one file of images: the starter, boot files, and WinPE of the same build.
 fn medium(label: &str, images: impl Into<crate::support::media::Data>, name: &str) -> Medium {
-    let setup = |program: Pe| program.version("10.0.26100.1").microsoft("Microsoft® Windows® Operating System");
+    let setup =
+        |program: Pe| program.version("10.0.26100.1").microsoft("Microsoft® Windows® Operating System");
     let boot = image("Microsoft Windows Setup (x64)").arch(9).version("10.0.26100.1").preinstallation();
     Medium::new(label)
         .publisher("MICROSOFT CORPORATION")
@@ -65,18 +66,82 @@ fn clients_have_the_release_of_their_build() {
 #[test]
 fn servers_are_told_from_clients_of_the_same_build() {
     for (name, edition, version, product, release, shown) in [
-        ("Windows Server 2008 SERVERSTANDARD", "ServerStandard", "6.0.6002.18005-2", "Windows Server 2008", "SP2", "6002.18005"),
-        ("Windows Server 2008 R2 SERVERSTANDARD", "ServerStandard", "6.1.7600.16385", "Windows Server 2008 R2", "RTM", "7600.16385"),
-        ("Windows Server 2008 R2 SERVERSTANDARD", "ServerStandard", "6.1.7601.17514-1", "Windows Server 2008 R2", "SP1", "7601.17514"),
-        ("Windows Server 2012 SERVERSTANDARD", "ServerStandard", "6.2.9200.16384", "Windows Server 2012", "RTM", "9200.16384"),
-        ("Windows Server 2012 R2 SERVERSTANDARD", "ServerStandard", "6.3.9600.16384", "Windows Server 2012 R2", "RTM", "9600.16384"),
-        ("Windows Server 2016 SERVERSTANDARD", "ServerStandard", "10.0.14393.0", "Windows Server 2016", "RTM", "14393.0"),
-        ("Windows Server 2019 SERVERSTANDARD", "ServerStandard", "10.0.17763.379", "Windows Server 2019", "RTM (1809)", "17763.379"),
-        ("Windows Server 2022 SERVERSTANDARD", "ServerStandard", "10.0.20348.169", "Windows Server 2022", "RTM (21H2)", "20348.169"),
-        ("Windows Server 2025 SERVERSTANDARD", "ServerStandard", "10.0.26100.1742", "Windows Server 2025", "RTM (24H2)", "26100.1742"),
+        (
+            "Windows Server 2008 SERVERSTANDARD",
+            "ServerStandard",
+            "6.0.6002.18005-2",
+            "Windows Server 2008",
+            "SP2",
+            "6002.18005",
+        ),
+        (
+            "Windows Server 2008 R2 SERVERSTANDARD",
+            "ServerStandard",
+            "6.1.7600.16385",
+            "Windows Server 2008 R2",
+            "RTM",
+            "7600.16385",
+        ),
+        (
+            "Windows Server 2008 R2 SERVERSTANDARD",
+            "ServerStandard",
+            "6.1.7601.17514-1",
+            "Windows Server 2008 R2",
+            "SP1",
+            "7601.17514",
+        ),
+        (
+            "Windows Server 2012 SERVERSTANDARD",
+            "ServerStandard",
+            "6.2.9200.16384",
+            "Windows Server 2012",
+            "RTM",
+            "9200.16384",
+        ),
+        (
+            "Windows Server 2012 R2 SERVERSTANDARD",
+            "ServerStandard",
+            "6.3.9600.16384",
+            "Windows Server 2012 R2",
+            "RTM",
+            "9600.16384",
+        ),
+        (
+            "Windows Server 2016 SERVERSTANDARD",
+            "ServerStandard",
+            "10.0.14393.0",
+            "Windows Server 2016",
+            "RTM",
+            "14393.0",
+        ),
+        (
+            "Windows Server 2019 SERVERSTANDARD",
+            "ServerStandard",
+            "10.0.17763.379",
+            "Windows Server 2019",
+            "RTM (1809)",
+            "17763.379",
+        ),
+        (
+            "Windows Server 2022 SERVERSTANDARD",
+            "ServerStandard",
+            "10.0.20348.169",
+            "Windows Server 2022",
+            "RTM (21H2)",
+            "20348.169",
+        ),
+        (
+            "Windows Server 2025 SERVERSTANDARD",
+            "ServerStandard",
+            "10.0.26100.1742",
+            "Windows Server 2025",
+            "RTM (24H2)",
+            "26100.1742",
+        ),
     ] {
         let core = server(name, edition, version).core();
-        let found = iso(medium("SSS_X64FREE_EN-US_DV9", wim([core, server(name, edition, version)]), "install.wim"));
+        let found =
+            iso(medium("SSS_X64FREE_EN-US_DV9", wim([core, server(name, edition, version)]), "install.wim"));
         found.is(product, release, shown, "x64");
     }
 }
@@ -121,7 +186,8 @@ fn trap_01_two_releases_with_one_build_are_not_guessed() {
 fn trap_02_the_branch_vb_release_is_five_releases() {
     let info = "[BUILDINFO]\r\nBuildArch=amd64\r\nBuildBranch=vb_release\r\n";
     let images = [client("Windows 10 Pro", "Professional", "10.0.19041.3803").branch("vb_release")];
-    let made = medium("CCCOMA_X64FRE_EN-US_DV9", wim(images), "install.wim").file("sources/idwbinfo.txt", info);
+    let made =
+        medium("CCCOMA_X64FRE_EN-US_DV9", wim(images), "install.wim").file("sources/idwbinfo.txt", info);
     let found = iso(made);
     let release = found.value(field::RELEASE);
     for one in ["2004", "20H2", "21H1", "21H2", "22H2"] {
@@ -161,14 +227,12 @@ fn a_medium_for_two_processors_is_mixed() {
     let x64 = client("Windows 10 Pro", "Professional", CLIENT);
     let x86 = client("Windows 10 Pro", "Professional", CLIENT).arch(0);
     let own = |machine| pe(machine).version("10.0.19041.1");
-    let found = iso(
-        Medium::new("CCCOMA_X86X64_EN-US_DV9")
-            .file("setup.exe", pe(X86).version("10.0.19041.1"))
-            .file("x64/sources/install.esd", esd([x64]))
-            .file("x64/setup.exe", own(X64))
-            .file("x86/sources/install.esd", esd([x86]))
-            .file("x86/setup.exe", own(X86)),
-    );
+    let found = iso(Medium::new("CCCOMA_X86X64_EN-US_DV9")
+        .file("setup.exe", pe(X86).version("10.0.19041.1"))
+        .file("x64/sources/install.esd", esd([x64]))
+        .file("x64/setup.exe", own(X64))
+        .file("x86/sources/install.esd", esd([x86]))
+        .file("x86/setup.exe", own(X86)));
     found.holds(field::PRODUCT, "Windows 10");
     found.holds(field::PLATFORM, "mixed");
     assert_eq!(found.report.editions.len(), 2);
@@ -222,7 +286,11 @@ fn trap_20_the_label_of_a_program_that_writes_discs_says_nothing() {
 
 #[test]
 fn trap_21_a_product_key_is_noticed_and_never_shown() {
-    let made = medium("CCCOMA_X64FRE_EN-US_DV9", wim([client("Windows 10 Pro", "Professional", CLIENT)]), "install.wim");
+    let made = medium(
+        "CCCOMA_X64FRE_EN-US_DV9",
+        wim([client("Windows 10 Pro", "Professional", CLIENT)]),
+        "install.wim",
+    );
     let made = made
         .file("sources/ei.cfg", "[EditionID]\r\nProfessional\r\n[Channel]\r\nRetail\r\n[VL]\r\n0\r\n")
         .file("sources/pid.txt", "[PID]\r\nValue=AAAAA-BBBBB-CCCCC-DDDDD-EEEEE\r\n");
@@ -234,7 +302,8 @@ fn trap_21_a_product_key_is_noticed_and_never_shown() {
 
 #[test]
 fn evaluation_media_say_so_in_their_images() {
-    let found = install([server("Windows Server 2022 SERVERSTANDARD EVAL", "ServerStandardEval", "10.0.20348.587")]);
+    let found =
+        install([server("Windows Server 2022 SERVERSTANDARD EVAL", "ServerStandardEval", "10.0.20348.587")]);
     found.holds(field::PRODUCT, "Windows Server 2022");
     assert_eq!(found.report.channel.as_deref(), Some("Eval"));
 }
@@ -243,12 +312,10 @@ fn evaluation_media_say_so_in_their_images() {
 #[test]
 fn windows_on_arm_is_arm64() {
     let arm = client("Windows 11 Pro", "Professional", "10.0.22631.2861").arch(12);
-    let found = iso(
-        Medium::new("CCCOMA_A64FRE_EN-US_DV9")
-            .file("setup.exe", pe(ARM64).version("10.0.22621.1"))
-            .file("efi/boot/bootaa64.efi", efi(ARM64))
-            .file("sources/install.wim", wim([arm])),
-    );
+    let found = iso(Medium::new("CCCOMA_A64FRE_EN-US_DV9")
+        .file("setup.exe", pe(ARM64).version("10.0.22621.1"))
+        .file("efi/boot/bootaa64.efi", efi(ARM64))
+        .file("sources/install.wim", wim([arm])));
     found.is("Windows 11", "23H2", "22631.2861", "arm64");
     assert_eq!(found.report.boot.uefi, ["arm64"]);
 }

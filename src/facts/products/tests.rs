@@ -86,6 +86,7 @@ fn a_number_is_what_is_left() {
         (Some("sqlserver"), some("11.0.2100.60"))
     );
     assert_eq!(number("esxi 24677879"), (Some("esxi"), some("24677879")));
+    assert_eq!(number("esxi 7"), (Some("esxi"), some("7")));
     assert_eq!(number("windows 20348"), (Some("windows"), some("20348")));
     assert_eq!(number("ubuntu 22.04"), (Some("linux"), some("22.4")));
     assert_eq!(number("vs 17.8"), (Some("visualstudio"), some("17.8")));
@@ -104,4 +105,12 @@ fn a_word_that_is_not_known_is_answered_with_the_nearest() {
     assert_eq!(similar("wndows").as_deref(), Some("windows"));
     assert_eq!(similar("zzzzzzzzzz"), None);
     assert_eq!(similar(""), None);
+}
+
+#[test]
+fn a_footnote_glued_to_a_number_is_said_15_0_1497_2415() {
+    let error = Facts::compiled().understand("exchange 15.0.1497.2415").unwrap_err();
+    let crate::error::Kind::NotFound { wanted, similar } = error.kind() else { panic!("{error}") };
+    assert!(wanted.contains("footnote"), "{wanted}");
+    assert_eq!(similar.as_deref(), Some("15.0.1497.24"));
 }

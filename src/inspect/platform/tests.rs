@@ -1,7 +1,8 @@
 use super::*;
-use crate::container::{Catalogue, EntryPath, Extents};
+use crate::container::{Catalogue, EntryPath, Extents, Location};
 use crate::formats::pe::tests::image;
 use crate::source::{Counting, Piece, Source};
+use std::sync::Arc;
 
 /// A container of stored members, one behind the other.
 struct Stored(Catalogue);

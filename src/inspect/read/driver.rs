@@ -45,7 +45,8 @@ fn resolved(text: &str, value: &str) -> Option<String> {
 fn platforms(text: &str) -> Vec<Said> {
     let mut out: Vec<Said> = Vec::new();
     for line in settings::find(text, "Manufacturer/*") {
-        let mut decorations = line.text.split(',').skip(1).map(str::trim).filter(|word| !word.is_empty()).peekable();
+        let mut decorations =
+            line.text.split(',').skip(1).map(str::trim).filter(|word| !word.is_empty()).peekable();
         if decorations.peek().is_none() {
             add(&mut out, &line.part, "x86");
         }

@@ -5,6 +5,7 @@ mod settings;
 mod xml;
 
 use crate::container::Container;
+use crate::facts::{read_file_name, read_label};
 use crate::formats::{msi, pe, wim};
 use crate::limits::Limits;
 use crate::source::{SharedSource, read_up_to};
@@ -37,8 +38,10 @@ pub(super) enum How {
     Images,
     /// A named fact of the container itself, `FORMAT.NAME`; `*` for any format.
     Fact,
-    /// What the source is called.
+    /// What the source is called: the name itself, or at a key what [`crate::facts::read_file_name`] makes of it.
     Name,
+    /// The volume's label, as [`crate::facts::read_label`] reads it.
+    Label,
     /// The version in the header of a Linux kernel for PCs.
     Kernel,
     /// Setup information of a driver: `version`, `class`, `provider`, `platform`.
@@ -46,7 +49,7 @@ pub(super) enum How {
 }
 
 impl How {
-    const ALL: [(Self, &'static str); 13] = [
+    const ALL: [(Self, &'static str); 14] = [
         (Self::Path, "path"),
         (Self::Text, "text"),
         (Self::Line, "line"),
@@ -58,6 +61,7 @@ impl How {
         (Self::Images, "images"),
         (Self::Fact, "fact"),
         (Self::Name, "name"),
+        (Self::Label, "label"),
         (Self::Kernel, "kernel"),
         (Self::Driver, "driver"),
     ];
@@ -73,7 +77,7 @@ impl How {
 
     /// True where the file's bytes are needed, those of a packed one included.
     pub(super) fn reads(self) -> bool {
-        !matches!(self, Self::Path | Self::Fact | Self::Name)
+        !matches!(self, Self::Path | Self::Fact | Self::Name | Self::Label)
     }
 }
 
@@ -108,7 +112,7 @@ pub(super) fn member(how: How, key: &str, source: &SharedSource, limits: &Limits
         How::Installer => installer(source, key, limits),
         How::Images => images(source, key),
         How::Kernel => kernel(source),
-        How::Path | How::Fact | How::Name => Vec::new(),
+        How::Path | How::Fact | How::Name | How::Label => Vec::new(),
     }
 }
 
@@ -122,6 +126,43 @@ pub(super) fn fact(container: &dyn Container, key: &str) -> Vec<Said> {
     let label = facts.label.iter().filter(|_| name == "label");
     let named = facts.named.iter().filter(|(known, _)| *known == name).map(|(_, value)| value);
     label.chain(named).take(1).flat_map(|value| each(name, name, value)).collect()
+}
+
+/// What the file's name says at `key`; an empty key is the name itself.
+pub(super) fn file_name(name: &str, key: &str) -> Vec<Said> {
+    const PART: &str = "the file's name";
+    if key.is_empty() {
+        return vec![Said::new(PART, name)];
+    }
+    let Some(found) = read_file_name(name) else { return Vec::new() };
+    let values: Vec<String> = match key {
+        "product" => found.product.into_iter().collect(),
+        "release" => found.release.into_iter().collect(),
+        "build" => found.build.iter().map(ToString::to_string).collect(),
+        // One medium for several processors is named for each.
+        "platform" if found.platforms.len() == 1 => found.platforms.iter().map(ToString::to_string).collect(),
+        "edition" => found.editions,
+        "channel" => found.channel.into_iter().map(str::to_owned).collect(),
+        "language" => found.language.into_iter().filter(|tag| tag != "mul").collect(),
+        _ => Vec::new(),
+    };
+    values.into_iter().map(|value| Said::new(PART, value)).collect()
+}
+
+/// What the volume's label says at `key`. A label that several products share names none.
+pub(super) fn label(container: &dyn Container, key: &str) -> Vec<Said> {
+    let Some(label) = container.facts().label.as_deref() else { return Vec::new() };
+    let Some(found) = read_label(label) else { return Vec::new() };
+    let value = match (key, found.candidates.as_slice()) {
+        ("product", [(product, _)]) => Some(product.clone()),
+        ("release", [(_, release)]) => release.clone(),
+        ("build", _) => found.build.as_ref().map(ToString::to_string),
+        ("platform", _) => found.platform.map(str::to_owned),
+        ("channel", _) => found.channel.map(str::to_owned),
+        ("language", _) => found.language,
+        _ => None,
+    };
+    value.map(|value| Said::new("label", value)).into_iter().collect()
 }
 
 /// One value, or each of a list of languages.

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn sections_and_names_are_found_in_any_capitals() {
-        let text = "; c\r\n[Version]\r\nDriverVer=04/14/2008,5.1.2600.5512\r\n[Other]\nProvider = \"A;B\" ; why\n";
+        let text =
+            "; c\r\n[Version]\r\nDriverVer=04/14/2008,5.1.2600.5512\r\n[Other]\nProvider = \"A;B\" ; why\n";
         assert_eq!(values(text, "version/driverver"), ["04/14/2008,5.1.2600.5512"]);
         assert_eq!(values(text, "*/Provider"), ["A;B"]);
         assert!(values(text, "Other/DriverVer").is_empty());
