@@ -96,7 +96,7 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
         named_platform: platform.also.first().map(|also| also.value.clone()),
         editions: windows.editions.iter().map(|edition| edition.id.clone()).collect(),
         kind: of(&gathered.evidence, Field::Kind),
-        template: found.declared.first().map(|declared| declared.template.clone()),
+        template: found.declared.first().map(|declared| platform_of(&declared.template)),
         programs: Vec::new(),
         bytes: is_image.then_some(have),
         today: asked.today.map(str::to_owned),
@@ -151,6 +151,11 @@ fn languages(evidence: &[Evidence]) -> Vec<String> {
         |tag: &str| all.iter().any(|other| other.strip_prefix(tag).is_some_and(|rest| rest.starts_with('-')));
     out.retain(|tag| !more(tag));
     out
+}
+
+/// The platform in a template, without the languages behind it: `Intel64;1033`.
+fn platform_of(template: &str) -> String {
+    template.split(';').next().unwrap_or_default().trim().to_owned()
 }
 
 /// Editions that are no images: what else on the medium names them.

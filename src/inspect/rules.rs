@@ -101,12 +101,13 @@ impl Rule {
         let Some(regex) = compiled.get_or_init(|| Regex::new(pattern).ok()) else { return Vec::new() };
         let mut out: Vec<(String, String)> = Vec::new();
         for found in regex.find_iter(text).take(MOST * 16) {
-            let raw = found.as_str().trim();
             if let Some(value) = self.value(found.as_str())
                 && out.len() < MOST
                 && !out.iter().any(|(_, known)| *known == value)
             {
-                out.push((raw.to_owned(), value));
+                // What surrounds the group is there to find it.
+                let raw = if self.value == "$1" { value.clone() } else { found.as_str().trim().to_owned() };
+                out.push((raw, value));
             }
         }
         out

@@ -40,8 +40,10 @@ fn the_founding_case_is_exchange_2007_rtm_for_x64() {
     found.because(field::BUILD, "ExSetup.exe");
     found.because(field::RELEASE, "Exchange Server 2007 RTM");
     found.also(field::BUILD, "8.0.685.24", "AdminDisplayVersion");
+    found.also(field::BUILD, "685.018", "Help About");
+    found.also(field::BUILD, "8.0.535.0", "oldest version that can read");
     found.speaks(&["en-US"]);
-    found.advises(&["exch2007-edition", "exch2007-build", "exch2007-eol"]);
+    found.advises(&["exch2007-edition", "exch2007-build", "support-exchange-server-2007"]);
     found.advises_not(&["exch2007-x86", "exch2007-dvd"]);
     assert_eq!(found.report.platform.starter.as_deref(), Some("x86"));
     assert_eq!(found.report.product.as_ref().unwrap().vendor.as_deref(), Some("Microsoft"));
@@ -74,6 +76,14 @@ fn trap_16_a_rollup_in_updates_changes_what_is_installed() {
     let found = iso(rtm(X64).file("Updates/Exchange2007-KB940006-x64-EN.msp", rollup));
     found.is("Exchange Server 2007", "RTM + RU4 in Updates", "8.0.685.25", "x64");
     found.because(field::RELEASE, "Updates/Exchange2007-KB940006-x64-EN.msp");
+    found.advises(&["exch2007-ru"]);
+    let rollup = msp(&[PRODUCT_2007]).metadata("DisplayName", "Update Rollup 1 for Exchange Server 2007");
+    let packed = rtm(X86).file("Updates/Exchange2007-KB935490-x86-EN.msp", rollup.clone());
+    let found = self_extractor(packed, pe(X86).version("6.0.3790.0"));
+    found.is("Exchange Server 2007", "RTM + RU1 in Updates", "8.0.685.25", "x86");
+    // Alone it is an update and no server.
+    let found = looked(std::sync::Arc::new(rollup.build()), "Exchange2007-KB935490-x86-EN.msp");
+    assert!(found.value(field::PRODUCT).contains("Exchange Server 2007"), "{}", found.value(field::PRODUCT));
     found.advises(&["exch2007-ru"]);
 }
 

@@ -10,6 +10,8 @@ mod nt;
 mod office;
 mod others;
 mod platforms;
+#[cfg(feature = "cli")]
+mod program;
 mod speed;
 mod sqlserver;
 #[path = "../support/mod.rs"]
