@@ -89,7 +89,7 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
     });
     let build_shown = &identity.build.as_ref().map_or_else(String::new, |build| build.value.clone());
     let about = About {
-        product: identity.product.as_ref().map(|product| product.value.clone()).unwrap_or_default(),
+        product: identity.product.as_ref().map(|product| subject(&product.value)).unwrap_or_default(),
         release: identity.base_release,
         version: identity.version,
         platform: Some(platform.value.clone()).filter(|platform| platform != "unknown"),
@@ -151,6 +151,14 @@ fn languages(evidence: &[Evidence]) -> Vec<String> {
         |tag: &str| all.iter().any(|other| other.strip_prefix(tag).is_some_and(|rest| rest.starts_with('-')));
     out.retain(|tag| !more(tag));
     out
+}
+
+/// The product that an update is for: `Update Rollup 4 for Exchange Server 2007 Service Pack 1 (KB952580)`.
+fn subject(product: &str) -> String {
+    let Some((_, of)) = product.split_once(" for ") else { return product.to_owned() };
+    let of = of.trim_start_matches("Microsoft ");
+    let end = [" Service Pack", " SP", " ("].iter().filter_map(|word| of.find(word)).min();
+    of.get(..end.unwrap_or(of.len())).unwrap_or(of).to_owned()
 }
 
 /// The platform in a template, without the languages behind it: `Intel64;1033`.

@@ -83,7 +83,7 @@ fn trap_16_a_rollup_in_updates_changes_what_is_installed() {
     found.is("Exchange Server 2007", "RTM + RU1 in Updates", "8.0.685.25", "x86");
     // Alone it is an update and no server.
     let found = looked(std::sync::Arc::new(rollup.build()), "Exchange2007-KB935490-x86-EN.msp");
-    assert!(found.value(field::PRODUCT).contains("Exchange Server 2007"), "{}", found.value(field::PRODUCT));
+    found.holds(field::PRODUCT, "Update Rollup 1 for Exchange Server 2007");
     found.advises(&["exch2007-ru"]);
 }
 
