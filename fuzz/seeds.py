@@ -8,6 +8,7 @@
     seeds.py paths DIR              paths that mislead
     seeds.py blocks TESTDATA DIR    packed blocks of the cabinets of testdata, below DIR by their method
     seeds.py chunks TESTDATA DIR    packed chunks of the WIM files of testdata, the same way
+    seeds.py signatures TESTDATA DIR  signatures, keys and signed texts of testdata
     seeds.py unpack IN OUT          an input in the sparse form as the image it stands for
 
 The sparse form keeps the blocks that are not zeros, so that a UDF image, whose first descriptor lies 512 KiB in,
@@ -60,7 +61,7 @@ def put(folder, name, data):
 
 def images(testdata, folder):
     for form in sorted(os.listdir(testdata)):
-        for case in sorted(os.listdir(os.path.join(testdata, form))) if form not in ("kit", "sample", "README.md", "make.sh") else ():
+        for case in sorted(os.listdir(os.path.join(testdata, form))) if form not in ("kit", "sample", "signature", "README.md", "make.sh") else ():
             at = os.path.join(testdata, form, case)
             for name in os.listdir(at):
                 if not name.startswith("input."):
@@ -70,6 +71,14 @@ def images(testdata, folder):
                 packed = pack(gzip.decompress(image) if name.endswith(".gz") else image)
                 if len(packed) <= MOST:
                     put(os.path.join(folder, form), case, packed)
+
+
+def signatures(testdata, folder):
+    for at, _, names in sorted(os.walk(os.path.join(testdata, "signature"))):
+        for name in sorted(names):
+            if not name.endswith((".bin", ".tar", ".txt", "recipe", "expected")):
+                with open(os.path.join(at, name), "rb") as file:
+                    put(folder, os.path.relpath(os.path.join(at, name), testdata).replace(os.sep, "-"), file.read())
 
 
 def chunks(testdata, folder):
@@ -254,6 +263,7 @@ if __name__ == "__main__":
         case ["paths", folder]: paths(folder)
         case ["blocks", testdata, folder]: blocks(testdata, folder)
         case ["chunks", testdata, folder]: chunks(testdata, folder)
+        case ["signatures", testdata, folder]: signatures(testdata, folder)
         case ["unpack", source, target]:
             with open(source, "rb") as file: image = unpack(file.read())
             with open(target, "wb") as file: file.write(image)

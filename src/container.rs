@@ -3,6 +3,7 @@
 pub use crate::entry::{Entry, EntryId, EntryKind, EntryPath, Extents, Location, Name, Role};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::observe::Observer;
 use crate::sink::{Sink, deliver};
 use crate::source::{Piece, Pieces, SharedSource, Slice, SourceReader, spool};
 use std::io::Read;
@@ -160,6 +161,30 @@ impl Catalogue {
     }
 }
 
+/// What checking everything that the members of a container are made of found.
+#[derive(Debug, Default)]
+pub struct Resources {
+    /// How many there are; each counts once, whatever the number of members that it is.
+    pub count: u64,
+    /// Bytes they unpack to.
+    pub bytes: u64,
+    /// Where they lie in the container's source, packed.
+    pub ranges: Vec<Range<u64>>,
+    /// Those that are not as they must be.
+    pub failed: Vec<BadResource>,
+}
+
+/// A resource that is not as it must be.
+#[derive(Debug)]
+pub struct BadResource {
+    /// Its digest, or what it is.
+    pub name: String,
+    /// The members that it is.
+    pub members: Vec<String>,
+    /// What is wrong.
+    pub error: Error,
+}
+
 /// Something that can be opened and has entries. A format whose members are plain ranges has only to say
 /// its name and its catalogue.
 pub trait Container: Send + Sync {
@@ -172,6 +197,28 @@ pub trait Container: Send + Sync {
     /// The checksum that the format keeps of its members' bytes and that reading them compares: `crc32`.
     /// `None` where a changed byte goes unnoticed.
     fn member_checksum(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Where the packed bytes of a solid run lie; empty where the format does not say.
+    fn run(&self, _run: u32) -> Vec<Range<u64>> {
+        Vec::new()
+    }
+
+    /// Unpacks each resource once and compares it with its digest, in a format that has resources which members
+    /// share; `None` in others.
+    ///
+    /// # Errors
+    /// `Cancelled`. What is wrong with a resource is in [`Resources::failed`].
+    fn check_resources(&self, observer: &dyn Observer) -> Result<Option<Resources>> {
+        let _ = observer;
+        Ok(None)
+    }
+
+    /// The number of an entry's content, in a format that keeps equal contents once: entries with the same
+    /// number have the same bytes, by design and not by chance. `None` where it has none of its own.
+    fn content(&self, id: EntryId) -> Option<u64> {
+        let _ = id;
         None
     }
 

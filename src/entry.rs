@@ -121,6 +121,8 @@ pub enum Role {
     Stream,
     /// An older version of a file of the same name (ECMA-119 §7.5.1).
     OldVersion,
+    /// What the container says of itself: shown and read like a member, extracted where it is named.
+    Description,
 }
 
 /// Where bytes lie in a container's source, in order.

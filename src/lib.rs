@@ -21,6 +21,7 @@ mod limits;
 pub mod medium;
 pub mod nest;
 pub mod observe;
+pub mod page;
 pub mod path;
 pub mod report;
 pub mod select;

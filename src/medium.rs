@@ -2,11 +2,13 @@
 //! there, and what lies behind its end.
 
 use crate::container::{
-    Catalogue, Container, Entry, EntryId, EntryKind, Finding, Layer, Location, Region, Role, Severity, stored,
+    Catalogue, Container, Entry, EntryId, EntryKind, Finding, Layer, Location, Region, Resources, Role,
+    Severity, stored,
 };
 use crate::error::{Error, Kind, Result};
 use crate::formats::{self, Evidence, Format, Options, Tree, iso9660, not_medium, udf};
 use crate::limits::Limits;
+use crate::observe::Observer;
 use crate::sink::{Sink, deliver};
 use crate::source::{RawLayout, RawSectors, SharedSource, Source, SourceReader, read_up_to};
 use std::collections::{HashMap, HashSet};
@@ -289,6 +291,14 @@ impl Container for Disc {
 
     fn member_checksum(&self) -> Option<&'static str> {
         self.chosen.member_checksum()
+    }
+
+    fn check_resources(&self, observer: &dyn Observer) -> Result<Option<Resources>> {
+        self.chosen.check_resources(observer)
+    }
+
+    fn content(&self, id: EntryId) -> Option<u64> {
+        self.chosen.content(id)
     }
 
     fn sub_source(&self, id: EntryId, limits: &Limits) -> Result<SharedSource> {

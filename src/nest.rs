@@ -1,8 +1,8 @@
 //! What people name on the command line: a file, a directory, standard input, or something inside
 //! something (`media.iso!/inner.iso`, also `media.iso::inner.iso`).
 
-use crate::container::{Container, EntryId, EntryKind};
-use crate::error::{Error, Result};
+use crate::container::{Container, EntryId, EntryKind, Role};
+use crate::error::{Error, Kind, Result};
 use crate::formats::{Options, directory, wim};
 use crate::limits::Limits;
 use crate::medium;
@@ -129,6 +129,49 @@ pub fn member(container: &dyn Container, path: &str) -> Result<EntryId> {
             None => Err(error),
         }
     })
+}
+
+/// The members that `globs` mean; all of them where there is no glob.
+///
+/// # Errors
+/// As [`select::select`].
+pub fn members(container: &dyn Container, globs: &[String]) -> Result<Vec<EntryId>> {
+    let found = select::select(container.entries(), globs);
+    let (Err(error), true) = (&found, container.format() == wim::FORMAT.name) else { return found };
+    if !matches!(error.kind(), Kind::NotFound { .. }) {
+        return found;
+    }
+    // As with one member, the number of the only image may be written.
+    let mut changed = false;
+    let mut plain = |glob: &String| {
+        let (sign, rest) = glob.strip_prefix('!').map_or(("", &**glob), |rest| ("!", rest));
+        let rest = rest.trim_start_matches('/');
+        let below = rest.strip_prefix("1/").or((rest == "1").then_some(""));
+        changed |= below.is_some();
+        match below {
+            Some("" | "*" | "**") => format!("{sign}/*"),
+            Some(rest) => format!("{sign}/{rest}"),
+            None => glob.clone(),
+        }
+    };
+    let globs: Vec<String> = globs.iter().map(&mut plain).collect();
+    if changed { select::select(container.entries(), &globs).or(found) } else { found }
+}
+
+/// The members that are extracted where `globs` are given: what the container says of itself only where it is
+/// named.
+///
+/// # Errors
+/// As [`select::select`].
+pub fn to_extract(container: &dyn Container, globs: &[String]) -> Result<Vec<EntryId>> {
+    let mut wanted = members(container, globs)?;
+    wanted.retain(|id| match container.entries().get(id.0) {
+        Some(entry) if entry.role == Role::Description => {
+            globs.iter().any(|glob| glob.trim_start_matches('/') == entry.path.text())
+        }
+        _ => true,
+    });
+    Ok(wanted)
 }
 
 /// The member of that path, which must be a file.

@@ -167,6 +167,9 @@ contract! {
         name: String,
         /// Its identifier.
         id: String,
+        /// How it is installed, as stored: `Client`, `Server` (with a desktop), `Server Core`, `WindowsPE`.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        installation: String,
         /// For which processor.
         platform: String,
         /// Its build.
@@ -292,7 +295,7 @@ contract! {
         target: Option<String>,
         /// `stored`, `packed`, `solid` or `nowhere`.
         location: String,
-        /// `hidden`, `associated`, `boot`, `stream` or `old-version`, where it is one.
+        /// `hidden`, `associated`, `boot`, `stream`, `old-version` or `description`, where it is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         role: Option<String>,
     }
@@ -305,6 +308,29 @@ contract! {
         verdict: String,
         /// Every check, in the order they were made.
         checks: Vec<Check>,
+        /// How many bytes something vouches for, where members were read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        coverage: Option<Coverage>,
+    }
+
+    /// How many bytes of a source something vouches for.
+    Coverage {
+        /// The source's size in bytes.
+        bytes: u64,
+        /// What vouches; the same bytes may stand under several.
+        by: Vec<Vouched>,
+        /// Bytes that nothing vouches for.
+        nothing: u64,
+    }
+
+    /// What vouches for some bytes.
+    Vouched {
+        /// What was compared.
+        what: String,
+        /// Who says what it ought to be.
+        by: String,
+        /// How many bytes of the source.
+        bytes: u64,
     }
 
     /// One check.
@@ -332,6 +358,12 @@ contract! {
         /// In words.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         note: String,
+        /// The key that made the signature: its fingerprint, or its number where that is all it says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// Name and fingerprint of a key that was given, where the signature is good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<String>,
     }
 
     /// What was written.
@@ -484,6 +516,7 @@ impl From<&crate::container::Entry> for Entry {
             Role::Boot => Some("boot"),
             Role::Stream => Some("stream"),
             Role::OldVersion => Some("old-version"),
+            Role::Description => Some("description"),
         };
         let kind = match entry.kind {
             EntryKind::File => "file",

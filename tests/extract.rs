@@ -8,7 +8,7 @@ mod support;
 
 use discless::container::{Container, Entry, EntryKind, Role};
 use discless::error::{Kind, Refusal};
-use discless::extract::{self, Extracted, Options, Overwrite, Plan, Staging};
+use discless::extract::{self, Extracted, Linking, Options, Overwrite, Plan, Staging};
 use discless::observe::{Observer, Silent};
 use discless::path::Names;
 use discless::source::SharedSource;
@@ -60,7 +60,7 @@ fn wanted(container: &dyn Container, plan: &Plan) -> BTreeMap<PathBuf, String> {
     let mut out: BTreeMap<PathBuf, String> =
         plan.directories.keys().map(|local| (local.clone(), String::new())).collect();
     out.extend(plan.files.iter().map(|item| (item.local.clone(), digest(item.id))));
-    out.extend(plan.hard_links.iter().map(|(_, item)| (item.local.clone(), digest(item.id))));
+    out.extend(plan.shared.iter().map(|shared| (shared.item.local.clone(), digest(shared.item.id))));
     out.extend(plan.symlinks.iter().map(|(item, target)| (item.local.clone(), format!("-> {target}"))));
     out
 }
@@ -99,10 +99,10 @@ fn a_good_medium_comes_out_exactly() {
         assert!(done.failed.is_empty(), "{}: {:?}", fixture.name, done.failed);
         assert_eq!(standing(out), wanted(container, &plan), "{}", fixture.name);
         // Every member is planned, or is left out with a reason.
-        let planned = plan.files.len() + plan.hard_links.len() + plan.symlinks.len() + plan.left.len();
+        let planned = plan.files.len() + plan.shared.len() + plan.symlinks.len() + plan.left.len();
         let members = container.entries().iter().filter(|entry| entry.kind != EntryKind::Dir).count();
         assert_eq!(planned, members, "{}", fixture.name);
-        let (files, links) = (plan.files.len() as u64, (plan.hard_links.len() + plan.symlinks.len()) as u64);
+        let (files, links) = (plan.files.len() as u64, (plan.shared.len() + plan.symlinks.len()) as u64);
         assert_eq!((done.files, done.links), (files, links), "{}", fixture.name);
         assert_eq!(done.dirs, plan.directories.len() as u64, "{}", fixture.name);
     });
@@ -171,16 +171,94 @@ fn names_of_one_file_are_linked() {
     each_good(|fixture, container, out| {
         let plan = plan(container);
         extract(container, out, Overwrite::Never).unwrap();
-        for (first, item) in &plan.hard_links {
+        for shared in &plan.shared {
             let inode = |local: &Path| fs::metadata(out.join(local)).unwrap().ino();
-            assert_eq!(inode(first), inode(&item.local), "{}: {}", fixture.name, item.local.display());
+            let (first, local) = (&shared.first, &shared.item.local);
+            assert_eq!(inode(first), inode(local), "{}: {}", fixture.name, local.display());
         }
     });
     for fixture in fixtures().iter().filter(|fixture| fixture.is_good() && fixture.is_medium()) {
         let source: SharedSource = fixture.bytes();
-        linked += plan(&*open(&source, &fixture.name).unwrap()).hard_links.len();
+        linked += plan(&*open(&source, &fixture.name).unwrap()).shared.len();
     }
     assert!(linked > 0, "no fixture has hard links");
+}
+
+/// The image with two names of one file, and two files with one content.
+fn wim() -> Box<dyn Container> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/wim/lzx-32k/input.wim");
+    let source: SharedSource = Arc::new(fs::read(path).unwrap());
+    open(&source, "wim/lzx-32k").unwrap()
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_linked_and_what_is_copied_is_a_choice() {
+    use std::os::unix::fs::MetadataExt;
+    let container = wim();
+    let plan = plan(&*container);
+    let whole = wanted(&*container, &plan);
+    let symlinks = plan.symlinks.len() as u64;
+    let out = tempfile::tempdir().unwrap();
+    // The same destination each time: what an earlier choice linked does not stay so.
+    for (linking, names, contents) in [
+        (Linking::Contents, true, true),
+        (Linking::Names, true, false),
+        (Linking::Never, false, false),
+        (Linking::Contents, true, true),
+    ] {
+        let overwrite = Overwrite::Changed;
+        let options = Options { overwrite, linking, digests: true, ..Options::default() };
+        let done = extract::run(&*container, &plan, out.path(), &options, &Silent).unwrap();
+        assert_eq!(standing(out.path()), whole, "{linking:?}");
+        assert_eq!(done.digests.len() as u64, plan.file_count(), "{linking:?}: a manifest names every file");
+        for (local, digest) in &done.digests {
+            assert_eq!(whole[local], digest.hex(), "{linking:?}: {}", local.display());
+        }
+        assert_eq!(
+            (done.files, done.links),
+            (plan.file_count() - linking.linked(&plan), symlinks + linking.linked(&plan))
+        );
+        let meta = |path: &str| fs::metadata(out.path().join(path)).unwrap();
+        let same = |one: &str, other: &str| meta(one).ino() == meta(other).ino();
+        assert_eq!(same("setup.exe", "docs/hard.exe"), names, "{linking:?}");
+        assert_eq!(same("readme.txt", "docs/twin.txt"), contents, "{linking:?}");
+        let sum = done.bytes;
+        let unlinked = linking.bytes(&plan);
+        assert_eq!(sum, unlinked, "{linking:?}");
+    }
+}
+
+#[test]
+fn a_content_that_cannot_be_read_fails_under_all_its_names() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/wim/none/input.wim.gz");
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*fs::read(path).unwrap()), &mut bytes)
+        .unwrap();
+    let sound: SharedSource = Arc::new(bytes.clone());
+    let container = open(&sound, "none.wim").unwrap();
+    let twin = container.entries().iter().position(|entry| entry.path.text() == "docs/twin.txt").unwrap();
+    let content = support::read(&*container, discless::container::EntryId(twin), 1 << 20);
+    let text = {
+        let mut text = Vec::new();
+        let mut reader = container.open(discless::container::EntryId(twin)).unwrap();
+        std::io::Read::read_to_end(&mut reader, &mut text).unwrap();
+        text
+    };
+    assert!(matches!(content, Content::Whole(..)));
+    let at = bytes.windows(text.len()).position(|window| window == text).unwrap();
+    bytes[at] ^= 1;
+    let bent: SharedSource = Arc::new(bytes);
+    let container = open(&bent, "bent.wim").unwrap();
+    let out = tempfile::tempdir().unwrap();
+    // Files of these names stand there already: nothing is linked to what failed.
+    fs::create_dir(out.path().join("docs")).unwrap();
+    fs::write(out.path().join("readme.txt"), "another").unwrap();
+    fs::write(out.path().join("docs/twin.txt"), "another").unwrap();
+    let done = extract(&*container, out.path(), Overwrite::Always).unwrap();
+    let failed: Vec<&str> = done.failed.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(failed, ["docs/twin.txt", "readme.txt"]);
+    assert_eq!(fs::read(out.path().join("docs/twin.txt")).unwrap(), b"another");
 }
 
 #[test]

@@ -205,6 +205,12 @@ pub(crate) struct Expected {
     /// A list of digests that names the source
     #[arg(long, value_name = "FILE")]
     pub(crate) sums: Vec<PathBuf>,
+    /// A key that may have signed it, or its list: OpenPGP, minisign, signify, SSH; a file or a directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Vec<String>,
+    /// A signature over it, or over the list of --sums
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Vec<PathBuf>,
 }
 
 impl Expected {
@@ -229,11 +235,13 @@ impl Expected {
 
     /// True where nothing was given.
     pub(crate) fn is_empty(&self) -> bool {
-        self.sums.is_empty() && self.values().is_ok_and(|values| values.is_empty())
+        let signed = !self.key.is_empty() || !self.signature.is_empty();
+        !signed && self.sums.is_empty() && self.values().is_ok_and(|values| values.is_empty())
     }
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = MEMORY)]
 pub(crate) struct Verify {
     /// Files, directories (with --sums), `-`, or OUTER!/MEMBER
     #[arg(required = true, value_name = "SOURCE")]
@@ -246,11 +254,23 @@ pub(crate) struct Verify {
     /// Do not look for lists of digests beside the source
     #[arg(long)]
     pub(crate) no_sidecars: bool,
+    /// Write a report as one page of HTML; a file that is there is left alone
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    /// Certificates that signatures may end at, besides Microsoft's: a PEM file, or `system`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roots: Vec<String>,
     #[command(flatten)]
     pub(crate) opening: Opening,
 }
 
+const MEMORY: &str = "\
+Memory: a few megabytes, whatever the size of the medium. Packed runs are unpacked by all threads:
+LZX and XPRESS (.wim, .cab) stay under 128 MiB. Solid LZMS (.esd) takes up to two chunks for each
+thread, 128 MiB for chunks of 64 MiB; --threads 1 takes least.";
+
 #[derive(Debug, ClapArgs)]
+#[command(after_help = MEMORY)]
 pub(crate) struct Extract {
     /// A file, a directory, `-`, or OUTER!/MEMBER
     #[arg(value_name = "SOURCE")]
@@ -270,6 +290,9 @@ pub(crate) struct Extract {
     /// Names to keep: portable (every system can hold them), native
     #[arg(long, value_name = "WHICH", default_value = "portable", hide_possible_values = true)]
     pub(crate) names: NamesChoice,
+    /// Files that share their content to link, not copy: auto (all), names (of one file), never
+    #[arg(long, value_name = "WHICH", default_value = "auto", hide_possible_values = true)]
+    pub(crate) link: LinkChoice,
     /// Write SHA-256 sums of what was written
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
@@ -298,6 +321,16 @@ pub(crate) enum NamesChoice {
     Portable,
     /// Names that this system can hold
     Native,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LinkChoice {
+    /// Names of one file, and files of which the medium keeps the content once
+    Auto,
+    /// What the medium has as names of one file
+    Names,
+    /// None: all are copies
+    Never,
 }
 
 #[derive(Debug, ClapArgs)]

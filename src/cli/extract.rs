@@ -1,21 +1,21 @@
 //! `discless extract`.
 
-use super::args::{Extract, NamesChoice, OverwriteChoice};
+use super::args::{Extract, LinkChoice, NamesChoice, OverwriteChoice};
 use super::list::options;
 use super::ui::Ui;
-use super::verify::{exit, expectations};
+use super::verify::{add_beside, exit, expectations};
 use super::{Exit, hints, show};
 use discless::container::{Container, Severity};
 use discless::digest::{Algorithm, Value};
 use discless::error::{Kind, Refusal};
-use discless::extract::{Extracted, Options, Overwrite, Plan, Recursion, Staging};
+use discless::extract::{Extracted, Linking, Options, Overwrite, Plan, Recursion, Staging};
 use discless::inside::Budget;
 use discless::nest::{self, What};
 use discless::observe::Observer;
 use discless::path::Names;
 use discless::source::{Digested, SharedSource};
 use discless::verify::{Check, Expectations, Outcome, Verdict, structure};
-use discless::{Error, Result, extract, formats, medium, report, select, verify};
+use discless::{Error, Result, extract, formats, medium, report, verify};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,7 +36,10 @@ pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
     let options = options.at(named.surroundings.clone());
     let name = named.name.clone();
     let destination = args.output.clone().unwrap_or_else(|| default_destination(&named.file_name));
-    let expected = expectations(&args.expected, &named)?;
+    let mut expected = expectations(&args.expected, &named)?;
+    if !args.expected.key.is_empty() {
+        add_beside(&args.expected, &name, &mut expected)?;
+    }
     let done = match named.what {
         What::Directory(container) => {
             if !args.expected.is_empty() {
@@ -44,7 +47,7 @@ pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
             }
             plain(ui, args, &name, &Arc::from(container), destination, &options)
         }
-        What::Bytes(source) if expected.digests.is_empty() => {
+        What::Bytes(source) if expected.is_empty() => {
             let container = Arc::from(medium::open(&source, &name, &options)?);
             plain(ui, args, &name, &container, destination, &options)
         }
@@ -87,11 +90,20 @@ fn names(args: &Extract) -> Names {
     }
 }
 
+fn linking(args: &Extract) -> Linking {
+    match args.link {
+        LinkChoice::Auto => Linking::Contents,
+        LinkChoice::Names => Linking::Names,
+        LinkChoice::Never => Linking::Never,
+    }
+}
+
 /// How the arguments want it, with nothing to compare with.
 fn how(ui: &Ui, args: &Extract) -> Options {
     Options {
         overwrite: overwrite(args),
         names: names(args),
+        linking: linking(args),
         digests: args.manifest.is_some(),
         in_order: false,
         threads: ui.threads,
@@ -99,7 +111,7 @@ fn how(ui: &Ui, args: &Extract) -> Options {
 }
 
 fn plan(args: &Extract, name: &str, container: &dyn Container, options: &formats::Options) -> Result<Plan> {
-    let wanted = select::select(container.entries(), &args.globs).map_err(|error| error.of(name))?;
+    let wanted = nest::to_extract(container, &args.globs).map_err(|error| error.of(name))?;
     Plan::new(container, &wanted, names(args), &options.limits).map_err(|error| error.of(name))
 }
 
@@ -169,6 +181,7 @@ fn verified(
         });
         let values = values.map_err(|error| error.of(name))?;
         checks.extend(verify::digests(expected, &values));
+        checks.extend(expected.proofs.check(&**source, &progress).map_err(|error| error.of(name))?);
         sha256 = values.iter().find(|value| value.algorithm == Algorithm::Sha256).map(Value::hex);
         if args.recurse && Verdict::of(&checks) == Verdict::Verified {
             let recursion = Recursion { how: &how, options, observer: &progress };
@@ -253,16 +266,19 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
     let shown = format!("{}/", destination.display());
     let shown = discless::text::for_terminal(&shown);
     if args.dry_run {
-        let files = plan.files.len() + plan.hard_links.len();
+        let files = plan.file_count() - linking(args).linked(plan);
         let state = if destination.exists() { "" } else { " (new)" };
         ui.answer(&format!(
             "would write {}, {}, into {shown}{state}\n",
-            show::count(files as u64, "file"),
-            show::size(plan.bytes)
+            show::count(files, "file"),
+            show::size(linking(args).bytes(plan))
         ))?;
         return Ok(exit);
     }
-    let written = format!("{}, {}, into {shown}", show::count(out.files, "file"), show::size(out.bytes));
+    let links =
+        if out.links > 0 { format!(" and {}", show::count(out.links, "link")) } else { String::new() };
+    let written =
+        format!("{}{links}, {}, into {shown}", show::count(out.files, "file"), show::size(out.bytes));
     let kept = if out.kept > 0 { format!(" ({} were there)", show::exact(out.kept)) } else { String::new() };
     match verdict {
         Some(Verdict::Verified) if out.failed.is_empty() => {
@@ -312,11 +328,11 @@ fn json(ui: &Ui, args: &Extract, done: &Done) -> report::Extract {
         source: source.clone(),
         destination: destination.to_string_lossy().into_owned(),
         dry_run: args.dry_run,
-        files: if args.dry_run { (plan.files.len() + plan.hard_links.len()) as u64 } else { out.files },
+        files: if args.dry_run { plan.file_count() - linking(args).linked(plan) } else { out.files },
         kept: out.kept,
         dirs: if args.dry_run { plan.directories.len() as u64 } else { out.dirs },
-        links: if args.dry_run { plan.symlinks.len() as u64 } else { out.links },
-        bytes: if args.dry_run { plan.bytes } else { out.bytes },
+        links: if args.dry_run { plan.symlinks.len() as u64 + linking(args).linked(plan) } else { out.links },
+        bytes: if args.dry_run { linking(args).bytes(plan) } else { out.bytes },
         skipped: left.len() as u64,
         left: left.iter().map(|l| report::Left { path: l.path.clone(), why: l.why.to_owned() }).collect(),
         renamed: plan

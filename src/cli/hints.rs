@@ -3,6 +3,8 @@
 
 use discless::Error;
 use discless::error::{Kind, NotMedium, Refusal};
+use discless::formats::wim;
+use std::path::Path;
 
 /// The hint for an error, where there is one.
 pub(crate) fn hint(error: &Error) -> Option<String> {
@@ -20,6 +22,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
                 "discless formats lists what can be read".to_owned()
             }
         },
+        Kind::Unsupported(what) if *what == wim::FURTHER_PART => {
+            format!("open the first part: discless inspect {}", quoted(&first_part(&error.place().medium)))
+        }
         Kind::Unsupported(_) => "discless formats lists what can be read, and the limits".to_owned(),
         Kind::Encrypted(_) => "decrypt it with the program that made it, then try again".to_owned(),
         Kind::Limit { what, .. } if what.contains("unpacked") => {
@@ -42,6 +47,15 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
     })
 }
 
+/// What the first part of a split image is called, of which `path` is another: `install.swm`, or `install1.swm`
+/// where only that is there.
+fn first_part(path: &str) -> String {
+    let (stem, extension) = path.rsplit_once('.').unwrap_or((path, "swm"));
+    let stem = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+    let (plain, numbered) = (format!("{stem}.{extension}"), format!("{stem}1.{extension}"));
+    if !Path::new(&plain).exists() && Path::new(&numbered).exists() { numbered } else { plain }
+}
+
 /// A path as a shell takes it back: in single quotes where a shell would see more than a path in it.
 pub(crate) fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
@@ -57,5 +71,11 @@ mod tests {
         assert_eq!(quoted("a.iso!/b"), "'a.iso!/b'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted("media/x-1.iso"), "media/x-1.iso");
+    }
+
+    #[test]
+    fn the_first_part_of_a_set_is_named() {
+        assert_eq!(first_part("dir/install2.swm"), "dir/install.swm");
+        assert_eq!(first_part("x.iso!/sources/INSTALL10.SWM"), "x.iso!/sources/INSTALL.SWM");
     }
 }

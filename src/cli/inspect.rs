@@ -97,8 +97,13 @@ fn editions(out: &mut String, report: &report::Inspect) {
     }
     let _ = writeln!(out, "\neditions");
     for edition in &report.editions {
-        let words = [&edition.id, &edition.platform, &edition.build];
-        let words = words.into_iter().filter(|word| !word.is_empty()).map(|word| for_terminal(word));
+        let installation = match edition.installation.as_str() {
+            "Server" => "Desktop",
+            "Server Core" => "Core",
+            other => other,
+        };
+        let words = [&*edition.id, installation, &*edition.platform, &*edition.build];
+        let words = words.into_iter().filter(|word| !word.is_empty()).map(for_terminal);
         let words: Vec<_> = words.collect();
         let size = show::size(edition.bytes);
         let name = for_terminal(&edition.name);

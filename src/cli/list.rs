@@ -6,7 +6,7 @@ use super::{Exit, hints};
 use discless::container::{Container, Entry, EntryKind, Severity};
 use discless::formats::{Options, Tree};
 use discless::inside::{self, Budget};
-use discless::{Limits, Result, nest, report, select};
+use discless::{Limits, Result, nest, report};
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) fn run(ui: &Ui, args: &List) -> Result<Exit> {
     let named = nest::open(&args.source, &mut std::io::stdin(), &options)?;
     let name = named.name.clone();
     let container: Arc<dyn Container> = Arc::from(named.container(&options)?);
-    let wanted = select::select(container.entries(), &args.globs).map_err(|error| error.of(&name))?;
+    let wanted = nest::members(&*container, &args.globs).map_err(|error| error.of(&name))?;
     let mut shown: Vec<report::Entry> = Vec::new();
     let mut out = ui.stream();
     let escape = stdout_is_terminal();

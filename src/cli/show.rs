@@ -2,6 +2,7 @@
 
 use super::ui::word;
 use discless::text::for_terminal;
+use discless::verify::coverage::Coverage;
 use discless::verify::{Amount, Check, Outcome, Verdict};
 use std::fmt::Write as _;
 
@@ -72,8 +73,11 @@ fn line(out: &mut String, check: &Check) {
             Some(by(check)).filter(|by| !by.is_empty()).map(|by| by.trim_start_matches(", ").to_owned()),
         );
     }
-    if !check.note.is_empty() {
-        rest.push(for_terminal(&check.note).into_owned());
+    let note = for_terminal(&check.note);
+    match (check.what, check.by.as_str()) {
+        _ if note.is_empty() => {}
+        ("signature", by) if by != "nobody" => rest.push(format!("{}: {note}", list_name(by))),
+        _ => rest.push(note.into_owned()),
     }
     let _ = writeln!(out, "{}", rest.join("; "));
     match (check.outcome, &check.expected, &check.found) {
@@ -111,9 +115,43 @@ fn by(check: &Check) -> String {
     }
 }
 
+/// What stands between a list and who signed it.
+const SIGNED: &str = ", signed by ";
+
 /// A list without the directory, which is the source's own.
 fn list_name(path: &str) -> String {
-    for_terminal(path.rsplit(['/', '\\']).next().unwrap_or(path)).into_owned()
+    // Who signed it may have any name.
+    let (path, signed) = path.split_at(path.find(SIGNED).unwrap_or(path.len()));
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    for_terminal(&format!("{name}{signed}")).into_owned()
+}
+
+/// What vouches for how many bytes, and how many nothing does.
+pub(crate) fn coverage(coverage: &Coverage) -> String {
+    /// Hundredths of a percent.
+    fn share(bytes: u64, of: u64) -> String {
+        let parts = u128::from(bytes).saturating_mul(10_000).checked_div(u128::from(of)).unwrap_or(0);
+        format!("{}.{:02} %", parts / 100, parts % 100)
+    }
+    let mut out = String::from("\nbytes vouched for\n");
+    let rows = coverage.vouchers.iter().map(|one| {
+        let by = list_name(&one.by);
+        (one.ranges.bytes(), format!("{}, by {by}", for_terminal(&one.what)))
+    });
+    for (bytes, what) in rows.chain([(coverage.uncovered(), "nothing".to_owned())]) {
+        let _ = writeln!(out, "  {:>18}  {:>8}  {what}", exact(bytes), share(bytes, coverage.bytes));
+    }
+    out
+}
+
+/// The same for a report.
+pub(crate) fn coverage_report(coverage: &Coverage) -> discless::report::Coverage {
+    let vouched = coverage.vouchers.iter().map(|one| discless::report::Vouched {
+        what: one.what.clone(),
+        by: one.by.clone(),
+        bytes: one.ranges.bytes(),
+    });
+    discless::report::Coverage { bytes: coverage.bytes, by: vouched.collect(), nothing: coverage.uncovered() }
 }
 
 /// The last line: the verdict, and by what.
@@ -121,8 +159,18 @@ pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
     let style = word(verdict.name());
     match verdict {
         Verdict::Verified => {
-            let strong = checks.iter().find(|check| check.vouches && check.outcome == Outcome::Ok);
+            let strong = |check: &&Check| check.vouches && check.outcome == Outcome::Ok;
+            let signed =
+                |check: &&Check| strong(check) && (check.signer.is_some() || check.by.contains(SIGNED));
+            let strong = checks.iter().find(signed).or_else(|| checks.iter().find(strong));
             let best = strong.or_else(|| checks.iter().find(|check| check.vouches));
+            if let Some(name) = best.and_then(|check| check.signer.as_ref()?.name.as_ref()) {
+                let why = if strong.is_some() { "" } else { "; see why that is weak" };
+                return format!(
+                    "{style}verified{style:#}: the whole file is signed by {}{why}\n",
+                    for_terminal(name)
+                );
+            }
             let (what, by) = best.map_or(("digest", "user"), |check| (check.what, check.by.as_str()));
             let files = checks.iter().filter(|check| check.vouches && !check.subject.is_empty()).count();
             let whole = if files > 0 {
@@ -130,6 +178,13 @@ pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
             } else {
                 "the whole file is what".to_owned()
             };
+            if what == "authenticode" {
+                let by = for_terminal(by);
+                let weak = if strong.is_some() { "" } else { ", by a weak digest" };
+                return format!(
+                    "{style}verified{style:#}: the whole file is what {by}, signed{weak}; revocation not checked\n"
+                );
+            }
             let by = if by == "user" { format!("--{what}") } else { list_name(by) };
             let only = if strong.is_some() { "" } else { ", by a weak digest only" };
             format!("{style}verified{style:#}: {whole} {by} names{only}\n")
@@ -160,6 +215,8 @@ pub(crate) fn check_reports(checks: &[Check]) -> Vec<discless::report::Check> {
         count: check.count,
         failed: check.failed.clone(),
         note: check.note.clone(),
+        key: check.signer.as_ref().map(|signer| signer.key.clone()),
+        signer: check.signer.as_ref().and_then(|signer| signer.name.clone()),
     };
     checks.iter().map(report).collect()
 }

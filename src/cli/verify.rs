@@ -7,8 +7,10 @@ use super::{Exit, hints, show};
 use discless::digest::Value;
 use discless::formats::Options;
 use discless::nest::{self, Named, What};
-use discless::verify::{Depth, Expectations, Outcome, Verdict, Verified};
-use discless::{Error, Result, report, verify};
+use discless::time::Timestamp;
+use discless::verify::{Depth, Expectations, Outcome, Proofs, Verdict, Verified, signature};
+use discless::{Error, Result, page, report, verify};
+use std::io::Write as _;
 use std::path::Path;
 
 /// What a verdict means for the one who waits for the code.
@@ -23,10 +25,25 @@ pub(super) fn exit(verdict: Verdict) -> Exit {
 /// What the user and the lists that were named say of `named`.
 pub(super) fn expectations(expected: &Expected, named: &Named) -> Result<Expectations> {
     let mut out = Expectations::given(&expected.values()?);
+    out.proofs = Proofs::named(&expected.key, &expected.signature)?;
     for list in &expected.sums {
         out.add_list(list, Path::new(&named.name))?;
     }
     Ok(out)
+}
+
+/// Adds what lies beside the source, where the user named nothing that tells how it ought to be.
+pub(super) fn add_beside(given: &Expected, name: &str, expectations: &mut Expectations) -> Result<()> {
+    let path = Path::new(name);
+    if !path.is_file() {
+        return Ok(());
+    }
+    if given.values()?.is_empty() && given.sums.is_empty() {
+        expectations.add_beside(path)?;
+    } else if !given.key.is_empty() && given.signature.is_empty() {
+        expectations.proofs.add_beside(path);
+    }
+    Ok(())
 }
 
 pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
@@ -49,10 +66,23 @@ pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
             Err(error) => return Err(error),
         }
     }
+    let document = report::Document::new("verify", reports);
+    if let Some(path) = &args.report {
+        write_page(path, &document)?;
+        ui.note(&format!("report written to {}", path.display()));
+    }
     if ui.json {
-        ui.document(&report::Document::new("verify", reports))?;
+        ui.document(&document)?;
     }
     Ok(worst)
+}
+
+/// Writes the report where nothing is yet.
+fn write_page(path: &Path, document: &report::Document<report::Verify>) -> Result<()> {
+    let now = Timestamp::from_system(std::time::SystemTime::now()).rfc3339();
+    let page = page::verification(document, now.split('T').next().unwrap_or_default());
+    let write = || std::fs::File::create_new(path)?.write_all(page.as_bytes());
+    write().map_err(|error| Error::from(error).of(&path.to_string_lossy()))
 }
 
 fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report::Verify, Verdict)> {
@@ -65,8 +95,14 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
         }
         What::Bytes(ref source) => {
             let mut expectations = expectations(&args.expected, &named)?;
-            if expectations.digests.is_empty() && !args.no_sidecars && Path::new(&name).is_file() {
-                expectations.add_beside(Path::new(&name))?;
+            if !args.no_sidecars {
+                add_beside(&args.expected, &name, &mut expectations)?;
+            }
+            for roots in &args.roots {
+                match roots.as_str() {
+                    "system" => expectations.trust.roots.add_system()?,
+                    file => expectations.trust.roots.add_file(Path::new(file))?,
+                };
             }
             let depth = if args.deep { Depth::Members } else { Depth::Whole };
             let verified = verify::verify(
@@ -87,6 +123,9 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
             ui.answer(&format!("{}\n", discless::text::for_terminal(&name)))?;
         }
         ui.answer(&show::checks(&verified.checks))?;
+        if let Some(coverage) = &verified.coverage {
+            ui.answer(&format!("{}\n", show::coverage(coverage)))?;
+        }
         ui.answer(&show::verdict(verified.verdict, &verified.checks))?;
         if let Some(hint) = hint(&verified, spec) {
             ui.hint(&hint);
@@ -97,6 +136,7 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
         source,
         verdict: verified.verdict.name().to_owned(),
         checks: show::check_reports(&verified.checks),
+        coverage: verified.coverage.as_ref().map(show::coverage_report),
     };
     Ok((report, verified.verdict))
 }
@@ -111,12 +151,21 @@ fn directory(
     let [list] = args.expected.sums.as_slice() else {
         return Err(Error::usage(format!("{name} is a directory: name one list of its files with --sums")));
     };
-    verify::directory(container, Path::new(name), list, ui.threads, progress)
+    let proofs = Proofs::named(&args.expected.key, &args.expected.signature)?;
+    verify::directory(container, Path::new(name), list, proofs, ui.threads, progress)
 }
 
 fn hint(verified: &Verified, spec: &str) -> Option<String> {
     let short = verified.checks.iter().any(|check| check.what == "size" && check.outcome == Outcome::Damaged);
+    // A good signature needs no other key.
+    let signer = |check: &discless::verify::Check| check.signer.clone();
+    let signed = verified.checks.iter().filter_map(signer).any(|signer| signer.name.is_some());
+    let unknown = verified.checks.iter().filter(|check| check.outcome == Outcome::Unchecked).find_map(signer);
     match verified.verdict {
+        Verdict::Verified | Verdict::Unverified if !signed && unknown.is_some() => {
+            let key = unknown.map(|signer| signature::shown(&signer.key)).unwrap_or_default();
+            Some(format!("discless verify {} --key FILE   # key {key}", hints::quoted(spec)))
+        }
         Verdict::Verified => None,
         Verdict::Damaged if short => Some("resume the download: curl -C - -O URL".to_owned()),
         Verdict::Damaged => Some("download it again, from the publisher".to_owned()),

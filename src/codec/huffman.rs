@@ -54,8 +54,10 @@ impl<const BITS: u32, const SIZE: usize> Code<BITS, SIZE> {
             place += count[length];
             self.limit[length] = value;
         }
-        self.table.fill(0);
         self.sorted.clear();
+        if place == 0 || value != 1 << LONGEST {
+            self.table.fill(0);
+        }
         if place == 0 {
             return Ok(());
         }
@@ -79,6 +81,8 @@ impl<const BITS: u32, const SIZE: usize> Code<BITS, SIZE> {
             }
             rest = longer;
         }
+        // What is left begins longer codes.
+        self.table[at..].fill(0);
         Ok(())
     }
 

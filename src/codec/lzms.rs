@@ -145,9 +145,8 @@ impl Lzms {
         while at < end {
             if !item.next(&mut range) {
                 out[at] = literals.next(&mut bits)? as u8;
-                at += 1;
-                recent.pass();
-                delta_recent.pass();
+                at = at.wrapping_add(1);
+                (recent.hidden, delta_recent.hidden) = (0, 0);
                 continue;
             }
             if !kind.next(&mut range) {
@@ -155,31 +154,33 @@ impl Lzms {
                     recent.again(which(&mut plain_which, &mut range))
                 } else {
                     let slot = offsets.next(&mut bits)?;
-                    bits.in_slot(OFFSET_SLOTS[slot as usize & 1023])
+                    let offset = bits.in_slot(OFFSET_SLOTS[slot as usize]);
+                    recent.push(offset);
+                    offset
                 };
                 let len = length(lengths, &mut bits)?;
                 let offset_bytes = offset as usize;
                 if len > end - at || offset_bytes > at || offset == 0 {
                     return Err(Error::damaged("LZMS match out of its chunk"));
                 }
-                if end - at >= len + 16 {
+                if end - at - len >= 16 {
                     copy_match(out, at, offset_bytes, len);
                 } else {
                     for place in at..at + len {
                         out[place] = out[place - offset_bytes];
                     }
                 }
-                at += len;
-                recent.pass();
-                delta_recent.pass();
-                recent.pending = Some(offset);
+                at = at.wrapping_add(len);
+                (recent.hidden, delta_recent.hidden) = (1, 0);
             } else {
                 let (power, raw) = if delta_again.next(&mut range) {
                     delta_recent.again(which(&mut delta_which, &mut range))
                 } else {
                     let power = powers.next(&mut bits)?;
                     let slot = delta_offsets.next(&mut bits)?;
-                    (power, bits.in_slot(OFFSET_SLOTS[slot as usize & 1023]))
+                    let pair = (power, bits.in_slot(OFFSET_SLOTS[slot as usize]));
+                    delta_recent.push(pair);
+                    pair
                 };
                 let len = length(lengths, &mut bits)?;
                 let span = 1usize << (power & 7);
@@ -192,10 +193,8 @@ impl Lzms {
                         .wrapping_add(out[place - span])
                         .wrapping_sub(out[place - offset - span]);
                 }
-                at += len;
-                recent.pass();
-                delta_recent.pass();
-                delta_recent.pending = Some((power, raw));
+                at = at.wrapping_add(len);
+                (recent.hidden, delta_recent.hidden) = (0, 1);
             }
         }
         Ok(())
@@ -222,34 +221,36 @@ fn which(choices: &mut [Choice<64>; RECENT - 1], range: &mut Range<'_>) -> usize
     }
 }
 
-/// The matches used last, the latest first. One comes in only when the item behind it is over.
+/// The matches used last, the latest first. The one that was used by the item before cannot be used again yet:
+/// then choices begin with the one behind it.
 #[derive(Debug, Clone, Copy)]
 struct Recent<T> {
     list: [T; RECENT + 1],
-    pending: Option<T>,
+    /// 1 where the item before used one, else 0.
+    hidden: usize,
 }
 
 impl<T: Copy> Recent<T> {
     fn new(list: [T; RECENT + 1]) -> Self {
-        Self { list, pending: None }
+        Self { list, hidden: 0 }
     }
 
-    /// An item is over.
+    /// Takes one to use it again.
     #[inline(always)]
-    fn pass(&mut self) {
-        if let Some(new) = self.pending.take() {
-            self.list.copy_within(..RECENT, 1);
-            self.list[0] = new;
-        }
-    }
-
-    /// Takes one out to use it again.
-    #[inline(always)]
-    #[allow(clippy::indexing_slicing, reason = "`which` is below 3")]
+    #[allow(clippy::indexing_slicing, reason = "`which` is below 3, and one may be hidden")]
     fn again(&mut self, which: usize) -> T {
-        let out = self.list[which];
-        self.list.copy_within(which + 1.., which);
+        let place = (which + self.hidden) & RECENT;
+        let out = self.list[place];
+        self.list.copy_within(..place, 1);
+        self.list[0] = out;
         out
+    }
+
+    /// A new one is used.
+    #[inline(always)]
+    fn push(&mut self, new: T) {
+        self.list.copy_within(..RECENT, 1);
+        self.list[0] = new;
     }
 }
 

@@ -39,11 +39,11 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Opens or makes `path`.
+    /// Opens or makes `path`, where `need` bytes are to be written.
     ///
     /// # Errors
     /// `Refused` where something stands there that is not ours, or where there is too little room.
-    pub(super) fn open(path: &Path, plan: &Plan, overwrite: Overwrite) -> Result<Self> {
+    pub(super) fn open(path: &Path, plan: &Plan, need: u64, overwrite: Overwrite) -> Result<Self> {
         let wrong = |error: io::Error| Error::from(error).of(&path.to_string_lossy());
         let mut resumed = false;
         match std::fs::read_dir(path) {
@@ -55,11 +55,11 @@ impl Destination {
                     return Err(Error::new(Kind::Refused(Refusal::NotEmpty(path.to_owned()))));
                 }
                 if !resumed && overwrite == Overwrite::Never {
-                    check_room(path, plan.bytes)?;
+                    check_room(path, need)?;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                check_room(path, plan.bytes)?;
+                check_room(path, need)?;
                 std::fs::create_dir_all(path).map_err(wrong)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory || path.is_file() => {
@@ -84,9 +84,9 @@ impl Destination {
 
     /// What an interrupted run left half-written.
     fn remove_parts(&self, plan: &Plan) {
-        let ours: std::collections::HashSet<&Path> =
-            plan.files.iter().map(|item| item.local.as_path()).collect();
-        for item in &plan.files {
+        let items = || plan.files.iter().chain(plan.shared.iter().map(|shared| &shared.item));
+        let ours: std::collections::HashSet<&Path> = items().map(|item| item.local.as_path()).collect();
+        for item in items() {
             let part = item.local.with_file_name(part_name(&item.local, 0));
             if !ours.contains(part.as_path()) {
                 // One that is not there or cannot be removed is met again when the file is written.

@@ -12,7 +12,7 @@ mod staging;
 mod write;
 
 pub use destination::Overwrite;
-pub use plan::{Item, Left, Plan, Renamed};
+pub use plan::{Item, Left, Plan, Renamed, Shared, Sharing};
 pub use recurse::Recursion;
 pub use staging::{Staging, write_whole};
 
@@ -33,6 +33,44 @@ use write::{Content, Digests, Failed, Job, Outcome, Part, Target, Workers, Writt
 /// Files up to this size are read whole and written by another thread.
 const SMALL: u64 = 256 << 10;
 
+/// Which files that share their bytes with another are linked to it; the others are copied from it. A link is
+/// the same file: who changes one changes the other, and both have one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Linking {
+    /// Further names of a file, and files of which the medium keeps the content once.
+    #[default]
+    Contents,
+    /// Only what the medium itself has as further names of one file.
+    Names,
+    /// None.
+    Never,
+}
+
+impl Linking {
+    /// Whether files that share so are linked.
+    fn links(self, sharing: Sharing) -> bool {
+        match sharing {
+            Sharing::Name => self != Self::Never,
+            Sharing::Content => self == Self::Contents,
+        }
+    }
+
+    /// How many files of `plan` become links then.
+    #[must_use]
+    pub fn linked(self, plan: &Plan) -> u64 {
+        plan.shared.iter().filter(|shared| self.links(shared.sharing)).count() as u64
+    }
+
+    /// Bytes that `plan` writes then.
+    #[must_use]
+    pub fn bytes(self, plan: &Plan) -> u64 {
+        let copied = |sharing, bytes| if self.links(sharing) { 0 } else { bytes };
+        plan.bytes
+            .saturating_add(copied(Sharing::Name, plan.name_bytes))
+            .saturating_add(copied(Sharing::Content, plan.content_bytes))
+    }
+}
+
 /// How to extract.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -40,6 +78,8 @@ pub struct Options {
     pub overwrite: Overwrite,
     /// Which names are kept.
     pub names: Names,
+    /// Which files are links.
+    pub linking: Linking,
     /// Computes SHA-256 of every file that is written.
     pub digests: bool,
     /// Reads the medium in order through this thread, because the medium itself is being digested.
@@ -81,7 +121,11 @@ pub fn run(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Extracted> {
-    let destination = Destination::open(destination, plan, options.overwrite)?;
+    let need = options.linking.bytes(plan);
+    if need > plan.most {
+        return Err(Error::limit(plan::UNPACKED, plan.most));
+    }
+    let destination = Destination::open(destination, plan, need, options.overwrite)?;
     let mut out = Extracted { left: plan.left.clone(), ..Extracted::default() };
     for (path, bytes) in &plan.too_large {
         out.failed.push((path.clone(), Error::limit("bytes unpacked from a medium of this size", *bytes)));
@@ -113,9 +157,11 @@ pub fn run(
         sink.workers.flush()
     });
     let mut broken = None;
+    let mut sharing = links::Firsts::new(plan);
     for outcome in outcomes {
         match outcome {
             Ok(Written { local, bytes, kept, digest }) => {
+                sharing.stands(&local);
                 out.files += 1;
                 out.kept += u64::from(kept);
                 out.bytes = out.bytes.saturating_add(bytes);
@@ -131,8 +177,10 @@ pub fn run(
         return Err(error);
     }
     walked?;
-    let symlinks = plan.symlinks.iter().map(|(item, _)| Ok(container.entry(item.id)?.path.text().to_owned()));
-    links::make(&destination, plan, &symlinks.collect::<Result<Vec<_>>>()?, &mut out)?;
+    let links =
+        links::Links { container, destination: &destination, plan, linking: options.linking, observer };
+    links.share(sharing, &mut out)?;
+    links.symbolic(&mut out)?;
     out.digests.sort_by(|(a, _), (b, _)| a.cmp(b));
     out.failed.sort_by(|(a, _), (b, _)| a.cmp(b));
     destination.finish(plan)?;
@@ -171,7 +219,7 @@ impl Writer<'_> {
             path: entry.path.text().to_owned(),
             bytes: entry.bytes,
             modified: entry.modified,
-            executable: entry.mode.is_some_and(|mode| mode & 0o111 != 0),
+            executable: executable(entry),
         }))
     }
 
@@ -190,6 +238,11 @@ impl Writer<'_> {
         // The receiver outlives the walk.
         let _ = self.results.send(outcome);
     }
+}
+
+/// Whether the medium says that it is to be run.
+fn executable(entry: &Entry) -> bool {
+    entry.mode.is_some_and(|mode| mode & 0o111 != 0)
 }
 
 /// True where a file of this size and time stands there: it was renamed only when it was whole.

@@ -8,6 +8,9 @@ use crate::time::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+/// What may not grow without bounds, in words.
+pub(super) const UNPACKED: &str = "bytes unpacked from a medium of this size";
+
 /// An entry and where it goes.
 #[derive(Debug, Clone)]
 pub struct Item {
@@ -37,6 +40,26 @@ pub struct Left {
     pub why: &'static str,
 }
 
+/// Why a file needs no bytes of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// It is a further name of the other file: the medium says so.
+    Name,
+    /// It is another file, of which the medium keeps the content once.
+    Content,
+}
+
+/// A file that gets its bytes from one that is written before it.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The other's path below the destination.
+    pub first: PathBuf,
+    /// The entry and where it goes.
+    pub item: Item,
+    /// Why.
+    pub sharing: Sharing,
+}
+
 /// What is to be written.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -46,8 +69,14 @@ pub struct Plan {
     pub directories: BTreeMap<PathBuf, Option<Timestamp>>,
     /// Files with bytes of their own.
     pub files: Vec<Item>,
-    /// Second names of files: the second is to be linked to the first.
-    pub hard_links: Vec<(PathBuf, Item)>,
+    /// Files that are linked to another one, or copied from it.
+    pub shared: Vec<Shared>,
+    /// Bytes that those take which the medium has as further names, where they are copied.
+    pub name_bytes: u64,
+    /// Bytes that those take which have their content in common, where they are copied.
+    pub content_bytes: u64,
+    /// How many bytes may be written.
+    pub most: u64,
     /// Symbolic links, with their targets.
     pub symlinks: Vec<(Item, String)>,
     /// Bytes of all files, holes not counted.
@@ -71,7 +100,7 @@ impl Plan {
             identity: format!("{} {} {label}", container.format(), container.extent().end),
             ..Self::default()
         };
-        let most = match container.source().len() {
+        plan.most = match container.source().len() {
             0 => u64::MAX, // A directory: its files are what they are.
             len => limits.unpacked(len),
         };
@@ -100,7 +129,9 @@ impl Plan {
                 EntryKind::Dir => {
                     plan.directories.insert(local, entry.modified);
                 }
-                EntryKind::File => plan.add_file(entry, Item { id, local }, most, &mut links)?,
+                EntryKind::File => {
+                    plan.add_file(entry, container.content(id), Item { id, local }, &mut links)?;
+                }
                 EntryKind::Symlink => {
                     links.paths.insert(local.clone());
                     let target = entry.target.as_deref().unwrap_or_default().to_owned();
@@ -113,6 +144,12 @@ impl Plan {
         Ok(plan)
     }
 
+    /// How many files will stand there.
+    #[must_use]
+    pub fn file_count(&self) -> u64 {
+        (self.files.len() + self.shared.len()) as u64
+    }
+
     fn add_parents(&mut self, parent: &Path) {
         for above in parent.ancestors().filter(|above| !above.as_os_str().is_empty()) {
             if self.directories.contains_key(above) {
@@ -122,8 +159,8 @@ impl Plan {
         }
     }
 
-    fn add_file(&mut self, entry: &Entry, item: Item, most: u64, links: &mut Links) -> Result<()> {
-        if entry.bytes > most {
+    fn add_file(&mut self, entry: &Entry, content: Option<u64>, item: Item, links: &mut Links) -> Result<()> {
+        if entry.bytes > self.most {
             self.too_large.push((entry.path.text().to_owned(), entry.bytes));
             return Ok(());
         }
@@ -133,10 +170,19 @@ impl Plan {
                 .get(&number)
                 .filter(|(location, bytes, _)| *location == entry.location && *bytes == entry.bytes);
             if let Some((_, _, first)) = known {
-                self.hard_links.push((first.clone(), item));
+                self.name_bytes = self.name_bytes.saturating_add(entry.bytes);
+                self.shared.push(Shared { first: first.clone(), item, sharing: Sharing::Name });
                 return Ok(());
             }
             links.first.insert(number, (entry.location.clone(), entry.bytes, item.local.clone()));
+        }
+        if let Some(content) = content {
+            if let Some(first) = links.contents.get(&content) {
+                self.content_bytes = self.content_bytes.saturating_add(entry.bytes);
+                self.shared.push(Shared { first: first.clone(), item, sharing: Sharing::Content });
+                return Ok(());
+            }
+            links.contents.insert(content, item.local.clone());
         }
         let stored = match &entry.location {
             Location::Stored(extents) => {
@@ -146,8 +192,8 @@ impl Plan {
             _ => entry.bytes,
         };
         self.bytes = self.bytes.saturating_add(stored);
-        if self.bytes > most {
-            return Err(Error::limit("bytes unpacked from a medium of this size", most));
+        if self.bytes > self.most {
+            return Err(Error::limit(UNPACKED, self.most));
         }
         self.files.push(item);
         Ok(())
@@ -182,6 +228,8 @@ fn left_out(entry: &Entry) -> Option<&'static str> {
 struct Links {
     /// The first name of each file that has several.
     first: HashMap<u64, (Location, u64, PathBuf)>,
+    /// The first file with each content that the medium keeps once.
+    contents: HashMap<u64, PathBuf>,
     /// Where symbolic links will stand.
     paths: HashSet<PathBuf>,
 }

@@ -1,12 +1,12 @@
 //! Packages that came out of a medium are unpacked beside themselves.
 
-use super::{Extracted, Left, Options, Plan, run};
+use super::{Extracted, Left, Options, Plan, Sharing, run};
 use crate::container::{Container, EntryId, Location};
 use crate::error::{Error, Kind, Result};
 use crate::formats;
 use crate::inside::{Budget, holds_packages};
 use crate::medium;
-use crate::nest::Members;
+use crate::nest::{self, Members};
 use crate::observe::Observer;
 use crate::source::{FileSource, SharedSource};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,9 @@ impl Recursion<'_> {
         out: &mut Extracted,
     ) -> Result<()> {
         let Some(mut budget) = budget.deeper() else { return Ok(()) };
-        for item in &plan.files {
+        // Also of contents that are kept once: each package is unpacked beside itself.
+        let shared = plan.shared.iter().filter(|shared| shared.sharing == Sharing::Content);
+        for item in plan.files.iter().chain(shared.map(|shared| &shared.item)) {
             let written = below.join(&item.local);
             let Ok(source) = self.source(&**outer, item.id, &written) else { continue };
             let name = item.local.to_string_lossy().into_owned();
@@ -55,10 +57,10 @@ impl Recursion<'_> {
                 continue;
             }
             budget.take(&*inner)?;
-            let wanted: Vec<EntryId> = (0..inner.entries().len()).map(EntryId).collect();
+            let wanted = nest::to_extract(&*inner, &[])?;
             let nested = Plan::new(&*inner, &wanted, self.how.names, &self.options.limits)
                 .map_err(|error| error.of(&name))?;
-            budget.unpack(nested.bytes)?;
+            budget.unpack(self.how.linking.bytes(&nested))?;
             let local = contents_of(plan, &item.local);
             let into = below.join(&local);
             let mut done = run(&*inner, &nested, &into, self.how, self.observer)?;
@@ -90,6 +92,7 @@ fn contents_of(plan: &Plan, local: &Path) -> PathBuf {
     let taken = |name: &Path| {
         plan.directories.contains_key(name)
             || plan.files.iter().any(|item| item.local == name)
+            || plan.shared.iter().any(|shared| shared.item.local == name)
             || plan.symlinks.iter().any(|(item, _)| item.local == name)
     };
     let mut number = 0u32;

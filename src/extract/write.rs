@@ -273,7 +273,7 @@ fn settle(file: &File, target: &Target) -> io::Result<()> {
     Ok(())
 }
 
-fn write(job: Job, observer: &dyn Observer, digests: Digests) -> Outcome {
+pub(super) fn write(job: Job, observer: &dyn Observer, digests: Digests) -> Outcome {
     let Job { target, content } = job;
     let path = target.path.clone();
     let failed = |error: Error| Failed { path: path.clone(), error, of_medium: false };

@@ -15,7 +15,9 @@ use crate::container::{self, Container, Entry, EntryKind};
 use crate::facts::{About, Rule};
 use crate::formats::Options;
 use crate::report::{self, Inspect};
-use crate::source::read_up_to;
+use crate::source::{SharedSource, read_up_to};
+use crate::time::Timestamp;
+use crate::verify::authenticode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -119,7 +121,7 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
         channel: of(&gathered.evidence, Field::Channel),
         boot: report::Boot { bios: facts.boot.bios, uefi: firmware },
         disc,
-        signature: report::Signature { state: "unsigned".to_owned(), signer: None, signed_at: None },
+        signature: signature(source),
         checkable: checkable(container, asked.lists),
         advice,
         versions: found.files.iter().map(version).collect(),
@@ -216,6 +218,15 @@ fn secrets(evidence: &[Evidence]) -> Vec<report::Advice> {
         }
     }
     out
+}
+
+/// What the source's signature says. The whole file is not read here, so that nothing of it is checked.
+fn signature(source: &SharedSource) -> report::Signature {
+    let glance = authenticode::glance(source).ok().flatten().filter(|glance| glance.signed);
+    let state = if glance.is_some() { "unchecked" } else { "unsigned" };
+    let (signer, at) = glance.map_or((None, None), |glance| (glance.signer, glance.signed_at));
+    let at = at.map(|seconds| Timestamp { seconds, nanos: 0, zone: Some(0) }.rfc3339());
+    report::Signature { state: state.to_owned(), signer, signed_at: at }
 }
 
 /// True for an image of an optical disc.

@@ -72,6 +72,7 @@ impl Windows {
                 index: image.index,
                 name: image.title().unwrap_or_default().to_owned(),
                 id: image.edition_id.clone().unwrap_or_default(),
+                installation: image.installation().unwrap_or_default().to_owned(),
                 platform: image.platform().unwrap_or("unknown").to_owned(),
                 build: image.build().unwrap_or_default(),
                 bytes: image.bytes.unwrap_or(0),

@@ -15,9 +15,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 const GAP: u64 = 4 << 20;
 const BLOCK: usize = 1 << 20;
 
+/// Something that wants to see all bytes of a source once, in their order.
+pub trait Follow: Send {
+    /// The next bytes.
+    fn update(&mut self, bytes: &[u8]);
+}
+
 struct Front {
     at: u64,
     hasher: Hasher,
+    followers: Vec<Box<dyn Follow>>,
+}
+
+impl Front {
+    fn take(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.followers.iter_mut().for_each(|follower| follower.update(bytes));
+        self.at += bytes.len() as u64;
+    }
 }
 
 /// Another source and the digests of all its bytes.
@@ -30,7 +45,19 @@ impl Digested {
     /// Begins at the first byte.
     #[must_use]
     pub fn new(inner: SharedSource, algorithms: &[Algorithm]) -> Self {
-        Self { inner, front: Mutex::new(Front { at: 0, hasher: Hasher::new(algorithms) }) }
+        let hasher = Hasher::new(algorithms);
+        Self { inner, front: Mutex::new(Front { at: 0, hasher, followers: Vec::new() }) }
+    }
+
+    /// The source itself: reading it is seen by nobody.
+    #[must_use]
+    pub fn inner(&self) -> &dyn Source {
+        &*self.inner
+    }
+
+    /// Lets `follower` see the bytes, too. Nothing may have been read yet.
+    pub fn followed_by(&self, follower: Box<dyn Follow>) {
+        self.front.lock().unwrap_or_else(PoisonError::into_inner).followers.push(follower);
     }
 
     /// Reads what no one has read yet and gives the digests of the whole. `advance` is told the bytes.
@@ -57,8 +84,7 @@ impl Digested {
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        front.hasher.update(part.get(..n).unwrap_or_default());
-        front.at += n as u64;
+        front.take(part.get(..n).unwrap_or_default());
         Ok(n as u64)
     }
 }
@@ -83,8 +109,7 @@ impl Source for Digested {
         let n = self.inner.read_at(offset, buf)?;
         let fresh = usize::try_from(front.at - offset).unwrap_or(usize::MAX);
         if let Some(bytes) = buf.get(fresh..n).filter(|bytes| !bytes.is_empty()) {
-            front.hasher.update(bytes);
-            front.at += bytes.len() as u64;
+            front.take(bytes);
         }
         Ok(n)
     }

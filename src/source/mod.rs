@@ -9,7 +9,7 @@ mod raw_sectors;
 mod spool;
 
 pub use counting::Counting;
-pub use digested::Digested;
+pub use digested::{Digested, Follow};
 pub use file::FileSource;
 pub use joined::Joined;
 pub use pieces::{Piece, Pieces};

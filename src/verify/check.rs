@@ -61,6 +61,17 @@ pub struct Check {
     pub note: String,
     /// True where this check, being ok, proves that the whole source is what was published.
     pub vouches: bool,
+    /// Who made the signature that was checked.
+    pub signer: Option<Signer>,
+}
+
+/// Who made a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// The key: its fingerprint, or its number where that is all the signature has.
+    pub key: String,
+    /// Name and fingerprint of a key that was given, where the signature is good.
+    pub name: Option<String>,
 }
 
 impl Check {
@@ -78,6 +89,7 @@ impl Check {
             failed: Vec::new(),
             note: note.into(),
             vouches: false,
+            signer: None,
         }
     }
 

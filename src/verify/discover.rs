@@ -3,8 +3,11 @@
 //! First those that are named for the file (`x.iso.sha256`, `x.sha256`, `x.iso-CHECKSUM`), then those
 //! that a directory has (`SHA256SUMS`, `md5sum.txt`, `CHECKSUM`, `*.sha256`). The first of these tiers
 //! that says something about the file ends the search; all its lists count. A list that does not name
-//! the file is passed over. What is found here proves that the transfer went well, not who made it.
+//! the file is passed over. What is found here proves that the transfer went well; who made it, only a
+//! signature tells. A list with a signature around it (`SHA256SUMS.asc`, `SHA256.sig`) is read in place
+//! of the same list without.
 
+use super::signature::{Text, is_replaced, without_ending};
 use super::sums::{Line, MOST_BYTES, Sums};
 use crate::error::{Error, Result};
 use std::collections::HashSet;
@@ -53,6 +56,8 @@ pub struct Found {
     /// Why it has none, though it is meant for the file: it is a web page, it contradicts itself, its
     /// line is cut off. Such a list does not end the search.
     pub unusable: Option<Error>,
+    /// What was read, for comparing it with signatures.
+    pub text: Option<Text>,
 }
 
 /// The lists beside `file` that say something about it.
@@ -186,10 +191,14 @@ impl Search<'_> {
                 |name: &&String| name.eq_ignore_ascii_case(&want) && **name != want && name.contains(stem);
             let others = self.listing.names.iter().filter(other_case).map(|name| (name.clone(), kind));
             let others: Vec<(String, ListKind)> = others.collect();
+            let signed = format!("{want}.asc");
             if self.listing.may_have(&want) {
                 there.push((want, kind));
             }
             there.extend(others);
+            if self.listing.may_have(&signed) {
+                there.push((signed, kind));
+            }
         }
         there
     }
@@ -198,18 +207,27 @@ impl Search<'_> {
     fn open(&mut self, list: &str, kind: ListKind) -> Option<Found> {
         let path = self.dir.join(list);
         let is_list = list != self.name && fs::metadata(&path).is_ok_and(|meta| meta.is_file());
+        let is_list = is_list && !is_replaced(&path);
         if !is_list || self.opened.len() >= MOST_LISTS || !self.opened.insert(list.to_owned()) {
             return None;
         }
-        let unusable = |error| Found { path: path.clone(), lines: Vec::new(), unusable: Some(error) };
-        let sums = match read(&path).and_then(|bytes| Sums::parse(&bytes, list)) {
-            Ok(sums) => sums,
+        let unusable =
+            |error| Found { path: path.clone(), lines: Vec::new(), unusable: Some(error), text: None };
+        let plain = without_ending(list);
+        let text = read(&path).and_then(Text::of);
+        // A signature alone is no list.
+        if plain.is_some() && !text.as_ref().is_ok_and(Text::is_signed) {
+            return None;
+        }
+        let parsed = text.and_then(|text| Ok((Sums::parse(&text.body, plain.unwrap_or(list))?, text)));
+        let (sums, text) = match parsed {
+            Ok(parsed) => parsed,
             Err(_) if kind == ListKind::Other => return None,
             Err(error) => return Some(unusable(error)),
         };
         let lines = self.lines(&sums, kind);
         if !lines.is_empty() {
-            return Some(Found { path, lines, unusable: None });
+            return Some(Found { path, lines, unusable: None, text: Some(text) });
         }
         let mut troubled =
             sums.bad.iter().map(|bad| &bad.name).chain(sums.unsupported.iter().map(|other| &other.name));
@@ -257,7 +275,7 @@ fn stem_of(name: &str) -> &str {
 
 /// The rank of a name that lists of a directory have, strongest digest first.
 fn shared(name: &str) -> Option<(u8, ListKind)> {
-    let lower = name.to_ascii_lowercase();
+    let lower = without_ending(name).unwrap_or(name).to_ascii_lowercase();
     let plain = lower.strip_suffix(".txt").unwrap_or(&lower);
     let joined: String = plain.chars().filter(|c| !matches!(c, '-' | '_')).collect();
     let digests = ["sha512", "sha256", "sha384", "sha1", "md5"];
@@ -267,7 +285,7 @@ fn shared(name: &str) -> Option<(u8, ListKind)> {
             ends.contains(&rest).then_some((rank, ListKind::Directory))
         })
     };
-    if let Some(found) = named(&["sums", "sum"]) {
+    if let Some(found) = named(&["sums", "sum", ""]) {
         return Some(found);
     }
     if joined.starts_with("checksum")

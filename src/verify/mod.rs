@@ -1,17 +1,24 @@
 //! Whether a medium is what its publisher gave out: what can be compared, with what, and the verdict.
 
+pub mod authenticode;
 mod check;
+pub mod coverage;
+mod deep;
 pub mod discover;
 mod expect;
 pub mod hash;
+pub mod implanted;
+mod kept;
 mod list;
 mod run;
+pub mod signature;
 pub mod sums;
 
-pub use check::{Amount, Check, Outcome, Verdict, structure};
+pub use check::{Amount, Check, Outcome, Signer, Verdict, structure};
 pub use discover::beside;
 pub use expect::{Expectations, Expected, read_list};
 pub use hash::hash;
 pub use list::{gnu_line, tag_line};
 pub use run::{Depth, Verified, digests, directory, verify};
+pub use signature::{Keys, Proofs};
 pub use sums::Sums;

@@ -1,16 +1,20 @@
 //! Verifying a source: cheap checks first, then one reading of all its bytes.
 
+use super::authenticode;
 use super::check::{Amount, Check, Outcome, Verdict, structure};
+use super::coverage::Coverage;
+use super::deep::{Deep, OfItself};
 use super::expect::Expectations;
 use super::hash::hash;
+use super::signature::{Listed, Proofs, Word};
 use crate::container::{Container, EntryId, EntryKind};
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Kind, NotMedium, Result};
-use crate::formats::{Options, wim};
+use crate::facts::Facts;
+use crate::formats::Options;
 use crate::medium;
 use crate::observe::Observer;
 use crate::source::{Digested, SharedSource};
-use crate::walk::{Readable, walk};
 use std::sync::Arc;
 
 /// How much is read.
@@ -31,11 +35,13 @@ pub struct Verified {
     pub verdict: Verdict,
     /// SHA-256 of the whole, where it was read.
     pub sha256: Option<Value>,
+    /// What vouches for which bytes, where members were read.
+    pub coverage: Option<Coverage>,
 }
 
 impl Verified {
     fn new(checks: Vec<Check>, sha256: Option<Value>) -> Self {
-        Self { verdict: Verdict::of(&checks), checks, sha256 }
+        Self { verdict: Verdict::of(&checks), checks, sha256, coverage: None }
     }
 }
 
@@ -64,8 +70,11 @@ pub fn verify(
         None => source.clone(),
     };
     let mut checks = sizes(expectations, source.len());
+    let signatures = authenticode::check(&seen, &expectations.trust).map_err(|error| error.of(name))?;
     let container = match medium::open(&seen, name, options) {
-        Ok(container) => Some(container),
+        Ok(container) => Some(Arc::<dyn Container>::from(container)),
+        // A catalogue is no medium, and can be checked all the same.
+        Err(error) if !signatures.is_empty() && matches!(error.kind(), Kind::NotMedium(_)) => None,
         Err(error) => {
             checks.extend(not_opened(error, expectations)?);
             None
@@ -74,13 +83,16 @@ pub fn verify(
     if let Some(container) = &container {
         checks.extend(structure(&**container));
     }
+    checks.extend(signatures);
     // A medium that is too short is known to be before the first gigabyte is hashed.
     if checks.iter().any(|check| check.what == "size" && check.outcome == Outcome::Damaged) {
         return Ok(Verified::new(checks, None));
     }
+    let mut coverage = Coverage::of(source.len());
+    let of_itself = digested.as_deref().map(OfItself::find).transpose().map_err(|error| error.of(name))?;
     if let (Depth::Members, Some(container)) = (depth, &container) {
-        checks.push(members(&**container, observer)?);
-        checks.extend(integrity(&**container, observer)?);
+        let deep = Deep { outer: container, trust: &expectations.trust, options, threads, observer };
+        checks.extend(deep.checks(&mut coverage)?);
     }
     let values = match digested {
         Some(digested) => digested.finish(&mut |bytes| {
@@ -90,9 +102,17 @@ pub fn verify(
         None => hash(&**source, &algorithms, threads, observer),
     };
     let values = values.map_err(|error| error.of(name))?;
+    checks.extend(of_itself.and_then(|implanted| implanted.check(source.len(), &mut coverage)));
     checks.extend(digests(expectations, &values));
+    checks.extend(expectations.proofs.check(&**source, observer).map_err(|error| error.of(name))?);
+    for check in checks.iter().filter(|check| check.vouches && check.subject.is_empty()) {
+        if check.what != "implanted" {
+            coverage.add(check.what, &check.by, std::iter::once(0..source.len()).collect());
+        }
+    }
     let sha256 = values.into_iter().find(|value| value.algorithm == Algorithm::Sha256);
-    Ok(Verified::new(checks, sha256))
+    let coverage = (depth == Depth::Members).then_some(coverage);
+    Ok(Verified { coverage, ..Verified::new(checks, sha256) })
 }
 
 /// Lists that give a size are believed before anything is read.
@@ -116,7 +136,7 @@ fn not_opened(error: Error, expectations: &Expectations) -> Result<Option<Check>
     );
     match error.kind() {
         Kind::Io(_) | Kind::Cancelled => Err(error),
-        _ if expectations.digests.is_empty() || hopeless => Err(error),
+        _ if expectations.is_empty() || hopeless => Err(error),
         Kind::NotMedium(what) => {
             Ok(Some(Check::new("structure", Outcome::Unchecked, "discless", format!("it is {what}"))))
         }
@@ -130,16 +150,18 @@ fn not_opened(error: Error, expectations: &Expectations) -> Result<Option<Check>
 /// Compares what was computed with all that is expected.
 #[must_use]
 pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
-    let mut checks: Vec<Check> = Vec::new();
+    let mut checks: Vec<Check> = expectations.proofs.of_lists().to_vec();
     for expected in &expectations.digests {
         if let Some(found) = values.iter().find(|value| value.algorithm == expected.value.algorithm) {
-            checks.push(Check::digest(&expected.value, found, &expected.by));
+            checks.push(expectations.proofs.weighed(Check::digest(&expected.value, found, &expected.by)));
         }
     }
     for (list, error) in &expectations.unusable {
         checks.push(Check::new("list", Outcome::Unchecked, list, error.kind().to_string()));
     }
-    if expectations.digests.is_empty() {
+    if let Some(known) = known(values) {
+        checks.push(known);
+    } else if expectations.digests.is_empty() {
         let found = values.iter().find(|value| value.algorithm == Algorithm::Sha256);
         checks.push(Check {
             found: found.map(|value| Amount::Digest(value.clone())),
@@ -149,55 +171,15 @@ pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
     checks
 }
 
-/// Reads every member to its end.
-fn members(container: &dyn Container, observer: &dyn Observer) -> Result<Check> {
-    let wanted = container.entries().iter().enumerate();
-    let wanted: Vec<EntryId> =
-        wanted.filter(|(_, entry)| entry.kind == EntryKind::File).map(|(i, _)| EntryId(i)).collect();
-    let mut sink = Readable::default();
-    walk(container, &wanted, &mut sink, observer)?;
-    let damaged = sink.failed.iter().filter(|(_, error)| error.is_damage()).count();
-    let outcome = match (sink.failed.len(), damaged) {
-        (0, _) => Outcome::Ok,
-        // Encrypted, or beyond what is read here: nothing speaks against them.
-        (_, 0) => Outcome::Unchecked,
-        _ => Outcome::Damaged,
-    };
-    let failed: Vec<String> = sink.failed.iter().map(|(path, error)| format!("{path}: {error}")).collect();
-    let note = match (failed.len(), container.member_checksum()) {
-        (0, None) => "all can be read to their end".to_owned(),
-        (0, Some(checksum)) => {
-            format!("all can be read to their end and match the {checksum} kept with them")
-        }
-        (n, _) => format!("{n} cannot be read to their end"),
-    };
-    Ok(Check {
-        count: Some(wanted.len() as u64),
-        failed,
-        ..Check::new("members", outcome, container.format(), note)
-    })
-}
-
-/// Compares a WIM file with its own table of digests, where it has one.
-fn integrity(container: &dyn Container, observer: &dyn Observer) -> Result<Option<Check>> {
-    const WHAT: &str = "integrity";
-    let by = container.format();
-    if by != wim::FORMAT.name {
-        return Ok(None);
-    }
-    let found = match wim::integrity(&**container.source(), observer) {
-        Ok(Some(found)) => found,
-        Ok(None) => return Ok(None),
-        Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Io(_)) => return Err(error),
-        Err(error) => return Ok(Some(Check::new(WHAT, Outcome::Damaged, by, error.to_string()))),
-    };
-    let failed: Vec<String> =
-        found.differ.iter().map(|range| format!("bytes {} to {}", range.start, range.end)).collect();
-    let (outcome, note) = match failed.len() {
-        0 => (Outcome::Ok, "all match its integrity table".to_owned()),
-        n => (Outcome::Damaged, format!("{n} differ from its integrity table")),
-    };
-    Ok(Some(Check { count: Some(found.stretches), failed, ..Check::new(WHAT, outcome, by, note) }))
+/// A medium that was published with that digest, by the table of those that are known.
+fn known(values: &[Value]) -> Option<Check> {
+    let facts = Facts::compiled();
+    let known =
+        |value: &Value| facts.medium_by_digest(&value.hex()).map(|medium| (value.clone(), medium.clone()));
+    let (value, medium) = values.iter().filter(|value| !value.algorithm.is_weak()).find_map(known)?;
+    let mut check = Check::digest(&value, &value, "the table of published media");
+    check.note = format!("{}: {}", medium.file, medium.source);
+    Some(check)
 }
 
 /// Compares the files of a directory with a list: every file that the list names.
@@ -208,11 +190,14 @@ pub fn directory(
     container: &dyn Container,
     root: &std::path::Path,
     list: &std::path::Path,
+    mut proofs: Proofs,
     threads: usize,
     observer: &dyn Observer,
 ) -> Result<Verified> {
-    let sums = super::expect::read_list(list)?;
-    let by = list.to_string_lossy().into_owned();
+    let (sums, text) = super::expect::read_signed_list(list)?;
+    let Word::Counts(by) = proofs.list(list, text, Listed::ByUser) else {
+        return Ok(Verified::new(proofs.of_lists().to_vec(), None));
+    };
     let list_dir = list.parent().unwrap_or(std::path::Path::new(""));
     let mut checks = Vec::new();
     let mut named = std::collections::HashSet::new();
@@ -232,7 +217,7 @@ pub fn directory(
             if let Some(found) = values.iter().find(|value| value.algorithm == line.value.algorithm) {
                 let mut check = Check::digest(&line.value, found, &by);
                 check.subject = entry.path.text().to_owned();
-                checks.push(check);
+                checks.push(proofs.weighed(check));
             }
         }
     }
@@ -243,8 +228,9 @@ pub fn directory(
         checks.push(check);
     }
     if checks.is_empty() {
-        return Err(Error::not_found(format!("a file of the directory in {by}"), None));
+        return Err(Error::not_found(format!("a file of the directory in {}", list.display()), None));
     }
+    checks.splice(0..0, proofs.of_lists().iter().cloned());
     Ok(Verified::new(checks, None))
 }
 

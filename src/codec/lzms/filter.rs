@@ -7,6 +7,8 @@ const NEAR_USE: i64 = 65_535;
 const NEAR: i64 = 1023;
 /// The last bytes of a chunk are not looked at.
 const TAIL: usize = 16;
+/// Bytes that are looked at together.
+const BLOCK: usize = 16;
 /// Chunks of so many bytes and less are not.
 const SHORT: usize = 17;
 
@@ -19,7 +21,6 @@ pub(super) struct Filter {
 
 impl Filter {
     /// Translates a whole chunk back.
-    #[allow(clippy::indexing_slicing, reason = "every place lies at least `TAIL` bytes before the end")]
     pub(super) fn undo(&mut self, chunk: &mut [u8]) {
         if chunk.len() <= SHORT {
             return;
@@ -28,69 +29,60 @@ impl Filter {
         self.uses.resize(1 << 16, i32::MIN);
         let end = chunk.len() - TAIL;
         let mut last_sure = -NEAR - 1;
-        let mut at = 1;
-        while at < end {
-            let Some(next) = find(&chunk[at..end]) else { break };
-            at += next;
-            let Some(kind) = instruction(&chunk[at..at + 3]) else {
-                at += 1;
-                continue;
-            };
-            let (len, reach) = match kind {
-                Kind::Jump => {
-                    at += 5;
-                    continue;
+        // What lies before `at` is over.
+        let (mut at, mut base) = (1usize, 0usize);
+        while base < end {
+            let Some(block) = chunk.get(base..).and_then(|rest| rest.first_chunk::<BLOCK>()) else { break };
+            let mut marks = begins(block);
+            while marks != 0 {
+                let place = base.wrapping_add(marks.trailing_zeros() as usize / 8);
+                marks &= marks.wrapping_sub(1);
+                if place >= at && place < end {
+                    at = self.place(chunk, place, &mut last_sure);
                 }
-                Kind::Call => (1, NEAR / 2),
-                Kind::Other(len) => (len, NEAR),
-            };
-            // A chunk has less than 2^31 bytes.
-            let here = i64::try_from(at).unwrap_or(i64::MAX);
-            let Some(address) = chunk.get_mut(at + len..).and_then(|rest| rest.first_chunk_mut::<4>()) else {
-                break;
-            };
-            let low = u32::try_from(at).unwrap_or(0);
-            if here - last_sure <= reach {
-                *address = u32::from_le_bytes(*address).wrapping_sub(low).to_le_bytes();
             }
-            let target = u32::from_le_bytes(*address).wrapping_add(low) & 0xffff;
-            at += len + 4;
-            let used = here + i64::try_from(len + 3).unwrap_or(0);
-            if let Some(last) = self.uses.get_mut(usize::try_from(target).unwrap_or(0)) {
-                if *last != i32::MIN && used - i64::from(*last) <= NEAR_USE {
-                    last_sure = used;
-                }
-                *last = i32::try_from(used).unwrap_or(i32::MAX);
-            }
+            base = base.wrapping_add(BLOCK);
         }
+    }
+
+    /// Translates the instruction that may begin at that place; gives where the next may.
+    #[inline(always)]
+    fn place(&mut self, chunk: &mut [u8], at: usize, last_sure: &mut i64) -> usize {
+        let Some(begin) = chunk.get(at..).and_then(|rest| rest.first_chunk::<3>()) else { return at };
+        let (len, reach) = match instruction(begin) {
+            None => return at.wrapping_add(1),
+            Some(Kind::Jump) => return at.wrapping_add(5),
+            Some(Kind::Call) => (1, NEAR / 2),
+            Some(Kind::Other(len)) => (len, NEAR),
+        };
+        // A chunk has less than 2^31 bytes.
+        let here = i64::try_from(at).unwrap_or(i64::MAX);
+        let address = chunk.get_mut(at.wrapping_add(len)..).and_then(|rest| rest.first_chunk_mut::<4>());
+        let Some(address) = address else { return at };
+        let low = u32::try_from(at).unwrap_or(0);
+        if here.wrapping_sub(*last_sure) <= reach {
+            *address = u32::from_le_bytes(*address).wrapping_sub(low).to_le_bytes();
+        }
+        let target = u32::from_le_bytes(*address).wrapping_add(low) & 0xffff;
+        let used = here.wrapping_add(i64::try_from(len).unwrap_or(0)).wrapping_add(3);
+        if let Some(last) = self.uses.get_mut(usize::try_from(target).unwrap_or(0)) {
+            if *last != i32::MIN && used.wrapping_sub(i64::from(*last)) <= NEAR_USE {
+                *last_sure = used;
+            }
+            *last = i32::try_from(used).unwrap_or(i32::MAX);
+        }
+        at.wrapping_add(len).wrapping_add(4)
     }
 }
 
-/// The first bytes of the instructions that count.
-#[allow(clippy::indexing_slicing, reason = "made when this is compiled")]
-const BEGINS: [bool; 256] = {
-    let mut out = [false; 256];
-    let first = [0x48, 0x4c, 0xe8, 0xe9, 0xf0, 0xff];
-    let mut at = 0;
-    while at < first.len() {
-        out[first[at]] = true;
-        at += 1;
-    }
-    out
-};
-
-/// The first byte that may begin an instruction that counts: four at a time, for most bytes begin none.
+/// Marks each byte that may begin an instruction that counts: most begin none, and a block of them is passed over
+/// at once.
 #[inline(always)]
-fn find(bytes: &[u8]) -> Option<usize> {
-    let begins = |byte: u8| BEGINS.get(usize::from(byte)).copied().unwrap_or(false);
-    let mut at = 0;
-    for &[a, b, c, d] in bytes.as_chunks::<4>().0 {
-        if begins(a) | begins(b) | begins(c) | begins(d) {
-            break;
-        }
-        at += 4;
-    }
-    bytes.get(at..)?.iter().position(|&byte| begins(byte)).map(|next| at + next)
+fn begins(block: &[u8; BLOCK]) -> u128 {
+    let marks = block.map(|byte| {
+        u8::from((byte & 0xfb == 0x48) | (byte & 0xfe == 0xe8) | (byte == 0xf0) | (byte == 0xff))
+    });
+    u128::from_le_bytes(marks)
 }
 
 enum Kind {
@@ -104,7 +96,7 @@ enum Kind {
 
 /// Instructions with an address relative to themselves.
 #[inline(always)]
-fn instruction(bytes: &[u8]) -> Option<Kind> {
+fn instruction(bytes: &[u8; 3]) -> Option<Kind> {
     match *bytes {
         [0xe8, ..] => Some(Kind::Call),
         [0xe9, ..] => Some(Kind::Jump),

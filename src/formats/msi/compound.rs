@@ -44,7 +44,7 @@ const NO_STREAM: u32 = 0xffff_ffff;
 
 /// What an entry of the directory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It holds others.
     Storage,
     /// It holds bytes.
@@ -53,25 +53,54 @@ pub(super) enum Kind {
 
 /// One entry of the directory that can be reached from the root.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Its name as it is stored, in Unicode.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// What it is.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// The storage it lies in; the root is `None`.
-    pub(super) parent: Option<usize>,
+    pub(crate) parent: Option<usize>,
     /// Size in bytes.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     first: u32,
+    /// The rest of its entry, which signatures cover.
+    pub(crate) stored: Stored,
+}
+
+/// Fields of a directory entry as they are stored (\[MS-CFB\] §2.6.1).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stored {
+    /// Directory Entry Name without its NUL.
+    pub(crate) name: Vec<u8>,
+    /// CLSID.
+    pub(crate) class: [u8; 16],
+    /// State Bits.
+    pub(crate) state: u32,
+    /// Creation Time and Modified Time.
+    pub(crate) times: (u64, u64),
+}
+
+impl Stored {
+    fn read(entry: Fields<'_>) -> Result<Self> {
+        let len = usize::from(entry.u16_le(64, "Name Length")?).clamp(2, 64) - 2;
+        let mut class = [0; 16];
+        class.copy_from_slice(entry.bytes(80, 16, "CLSID")?);
+        Ok(Self {
+            name: entry.bytes(0, len, "Name")?.to_vec(),
+            class,
+            state: entry.u32_le(96, "State Bits")?,
+            times: (entry.u64_le(100, "Creation Time")?, entry.u64_le(108, "Modified Time")?),
+        })
+    }
 }
 
 /// A compound file that has been looked at.
-pub(super) struct Compound {
+pub(crate) struct Compound {
     source: SharedSource,
     sector: u64,
     /// Where the FAT's sectors are.
     fat: Vec<u32>,
-    class: [u8; 16],
+    top: Stored,
     nodes: Vec<Node>,
     root: HashMap<String, usize>,
     mini_fat: Vec<u8>,
@@ -80,7 +109,7 @@ pub(super) struct Compound {
     /// Sectors that may still be followed: streams that share sectors would cost more than the file is large.
     hops: AtomicU64,
     /// True where the directory's trees lead in circles or out of it.
-    pub(super) tangled: bool,
+    pub(crate) tangled: bool,
 }
 
 /// The root's class without the rest of the directory; `None` where its place cannot be read.
@@ -105,7 +134,7 @@ impl Compound {
     ///
     /// # Errors
     /// `Damaged`, `Truncated`, `Invalid` or `Limit` where it cannot be followed.
-    pub(super) fn open(source: SharedSource, limits: &Limits) -> Result<Option<Self>> {
+    pub(crate) fn open(source: SharedSource, limits: &Limits) -> Result<Option<Self>> {
         let header = read_up_to(source.as_ref(), 0, 512)?;
         if !header.starts_with(&MAGIC) {
             return Ok(None);
@@ -117,7 +146,7 @@ impl Compound {
             source,
             sector: header.sector,
             fat,
-            class: [0; 16],
+            top: Stored::default(),
             nodes: Vec::new(),
             root: HashMap::new(),
             mini_fat: Vec::new(),
@@ -157,11 +186,16 @@ impl Compound {
 
     /// The root's CLSID, as its bytes are stored.
     pub(super) fn class(&self) -> [u8; 16] {
-        self.class
+        self.top.class
+    }
+
+    /// The root's entry as it is stored.
+    pub(crate) fn top(&self) -> &Stored {
+        &self.top
     }
 
     /// All storages and streams, storages before what they hold.
-    pub(super) fn nodes(&self) -> &[Node] {
+    pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
@@ -171,7 +205,7 @@ impl Compound {
     }
 
     /// The number of the root's stream of that name.
-    pub(super) fn find(&self, name: &str) -> Option<usize> {
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
         let number = *self.root.get(name)?;
         self.nodes.get(number).filter(|node| node.kind == Kind::Stream).map(|_| number)
     }
@@ -180,7 +214,7 @@ impl Compound {
     ///
     /// # Errors
     /// As [`Compound::pieces`], and what reading said.
-    pub(super) fn stream(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn stream(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
         let Some(number) = self.find(name) else { return Ok(None) };
         let source = self.source_of(number)?;
         read_vec(&*source, 0, source.len().min(most)).map(Some)
@@ -190,7 +224,7 @@ impl Compound {
     ///
     /// # Errors
     /// As [`Compound::pieces`].
-    pub(super) fn source_of(&self, number: usize) -> Result<SharedSource> {
+    pub(crate) fn source_of(&self, number: usize) -> Result<SharedSource> {
         Ok(Arc::new(Pieces::new(self.source.clone(), self.pieces(number)?)))
     }
 
@@ -210,7 +244,7 @@ impl Compound {
     }
 
     /// How far the sectors reach that are in use, and what lies behind them as long as the FAT knows it.
-    pub(super) fn end(&self) -> (u64, Option<Region>) {
+    pub(crate) fn end(&self) -> (u64, Option<Region>) {
         let per = self.sector / 4;
         let there = self.source.len();
         // The FAT's own sectors are in use, whether they are there or not.
@@ -349,7 +383,7 @@ impl Compound {
         else {
             return Err(Error::damaged("the directory does not begin with a root").during("directory"));
         };
-        self.class.copy_from_slice(root.bytes(80, 16, "CLSID")?);
+        self.top = Stored::read(root)?;
         let mut seen = vec![false; directory.len() / 128];
         let mut work: Vec<(u32, Option<usize>, usize)> = vec![(root.u32_le(76, "Child ID")?, None, 0)];
         while let Some((number, parent, depth)) = work.pop() {
@@ -374,14 +408,14 @@ impl Compound {
                     continue;
                 }
             };
-            let len = usize::from(fields.u16_le(64, "Name Length")?).clamp(2, 64) - 2;
-            let name = utf16_le(fields.bytes(0, len, "Name")?).0;
+            let stored = Stored::read(fields)?;
+            let name = utf16_le(&stored.name).0;
             let at = self.nodes.len();
             if parent.is_none() {
                 self.root.insert(name.clone(), at);
             }
             let (first, bytes) = (fields.u32_le(116, "Starting Sector Location")?, size(fields)?);
-            self.nodes.push(Node { name, kind, parent, bytes, first });
+            self.nodes.push(Node { name, kind, parent, bytes, first, stored });
             if kind == Kind::Storage {
                 if depth < DEPTH {
                     work.push((fields.u32_le(76, "Child ID")?, Some(at), depth + 1));

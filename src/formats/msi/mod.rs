@@ -11,7 +11,7 @@
 
 mod cabinets;
 mod codepage;
-mod compound;
+pub(crate) mod compound;
 mod facts;
 mod files;
 mod listing;
@@ -46,7 +46,6 @@ pub static FORMAT: Format = Format {
     limits: &[
         "patches and transforms are listed, not applied",
         "conditions and features are not weighed: every file of the File table is listed",
-        "signatures are noticed, not checked",
     ],
     probe,
     open,

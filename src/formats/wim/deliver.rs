@@ -2,7 +2,7 @@
 //! whatever the number of its names, and every member is compared with its SHA-1.
 
 use super::Wim;
-use super::blobs::{Place, Sha1};
+use super::blobs::{Blob, Place, Sha1};
 use super::header::Method;
 use super::resource::{Resource, ResourceReader};
 use crate::ahead::decode_ahead;
@@ -20,18 +20,18 @@ const STRETCH: u64 = 1 << 20;
 const KEPT: u64 = 16 << 20;
 
 /// A blob that is wanted, and the members that are it.
-struct Wanted {
-    blob: u32,
-    bytes: u64,
-    sha1: Sha1,
+pub(super) struct Wanted {
+    pub(super) blob: u32,
+    pub(super) bytes: u64,
+    pub(super) sha1: Sha1,
     members: Vec<EntryId>,
 }
 
 /// A range of a wanted blob.
-struct Span {
-    wanted: usize,
-    from: u64,
-    to: u64,
+pub(super) struct Span {
+    pub(super) wanted: usize,
+    pub(super) from: u64,
+    pub(super) to: u64,
 }
 
 /// What one thread does at a time.
@@ -63,7 +63,40 @@ pub(super) fn read_in_order(wim: &Wim, wanted: &[EntryId], sink: &mut dyn Sink) 
 }
 
 /// Where a blob lies: file of the set, byte, and byte of a solid resource.
-type Order = (usize, u64, u64);
+pub(super) type Order = (usize, u64, u64);
+
+/// Where a blob lies, and whether it is unpacked in stretches: what is stored is not, nor what cannot be as
+/// large as it claims.
+pub(super) fn lies(wim: &Wim, blob: &Blob) -> Option<(Order, bool)> {
+    let (resource, offset) = wim.blobs.resource(blob).ok()?;
+    let packed = resource.method != Method::Stored || matches!(blob.place, Place::Solid { .. });
+    let room = || wim.files.part(resource.part).is_ok_and(|source| resource.has_room(&**source));
+    Some(((resource.part, resource.at, offset), packed && room()))
+}
+
+/// The stretches in which these blobs are unpacked best. Blobs that stand alone are cut where they are longer
+/// than `longest`.
+pub(super) fn stretches(
+    wim: &Wim,
+    mut packed: Vec<(Order, u32)>,
+    longest: u64,
+) -> Result<(Vec<Vec<Span>>, Vec<Wanted>)> {
+    packed.sort_unstable();
+    let (mut jobs, mut list) = (Vec::new(), Vec::new());
+    let mut stretch = Stretch { longest, ..Stretch::default() };
+    for (_, number) in packed {
+        let Some(blob) = wim.blobs.get(number) else { continue };
+        let (resource, offset) = wim.blobs.resource(blob)?;
+        stretch.add(list.len(), &resource, offset, blob.bytes, &mut jobs);
+        list.push(Wanted { blob: number, bytes: blob.bytes, sha1: blob.sha1, members: Vec::new() });
+    }
+    stretch.end(&mut jobs);
+    let spans = jobs.into_iter().filter_map(|job| match job {
+        Job::Stretch(spans) => Some(spans),
+        Job::Plain(_) => None,
+    });
+    Ok((spans.collect(), list))
+}
 
 fn plan(wim: &Wim, wanted: &[EntryId]) -> Result<(Vec<Job>, Vec<Wanted>)> {
     let mut plain = Vec::new();
@@ -72,14 +105,9 @@ fn plan(wim: &Wim, wanted: &[EntryId]) -> Result<(Vec<Job>, Vec<Wanted>)> {
         let entry = wim.entry(id)?;
         let blob = wim.of_entry.get(id.0).copied().unwrap_or(super::tree::NO_BLOB);
         let found = wim.blobs.get(blob).filter(|blob| entry.kind == EntryKind::File && blob.bytes > 0);
-        match found.and_then(|found| Some((wim.blobs.resource(found).ok()?, found))) {
-            Some(((resource, offset), found))
-                if (resource.method != Method::Stored || matches!(found.place, Place::Solid { .. }))
-                    && wim.files.part(resource.part).is_ok_and(|source| resource.has_room(&**source)) =>
-            {
-                packed.push(((resource.part, resource.at, offset), blob, id));
-            }
-            Some(((resource, offset), _)) => plain.push(((resource.part, resource.at, offset), id)),
+        match found.and_then(|found| lies(wim, found)) {
+            Some((order, true)) => packed.push((order, blob, id)),
+            Some((order, false)) => plain.push((order, id)),
             None => plain.push(((0, 0, 0), id)),
         }
     }
@@ -88,7 +116,7 @@ fn plan(wim: &Wim, wanted: &[EntryId]) -> Result<(Vec<Job>, Vec<Wanted>)> {
     let mut plain = plain.into_iter().peekable();
     let mut jobs = Vec::new();
     let mut list: Vec<Wanted> = Vec::new();
-    let mut stretch = Stretch::default();
+    let mut stretch = Stretch { longest: STRETCH, ..Stretch::default() };
     for (order, number, id) in packed {
         if let Some(last) = list.last_mut().filter(|last| last.blob == number) {
             last.members.push(id);
@@ -120,6 +148,8 @@ fn plan(wim: &Wim, wanted: &[EntryId]) -> Result<(Vec<Job>, Vec<Wanted>)> {
 struct Stretch {
     spans: Vec<Span>,
     bytes: u64,
+    /// Blobs that stand alone are cut into pieces of so many bytes.
+    longest: u64,
     /// In a solid resource: which one, and the byte of it where the stretch ends.
     solid: Option<(Order, u64)>,
 }
@@ -135,8 +165,9 @@ impl Stretch {
     /// Cuts the blob where stretches end: at the end of a chunk, so that none is unpacked twice.
     fn add(&mut self, wanted: usize, resource: &Resource, offset: u64, bytes: u64, jobs: &mut Vec<Job>) {
         let chunk = u64::from(resource.chunk).max(1);
-        let step = STRETCH.max(chunk) / chunk * chunk;
         let is_solid = resource.bytes != bytes || offset > 0;
+        let step = if is_solid { STRETCH } else { self.longest };
+        let step = step.max(chunk) / chunk * chunk;
         let of = (resource.part, resource.at, 0);
         let mut from = 0;
         while from < bytes {
@@ -183,7 +214,11 @@ impl Spans<'_> {
         let of = (resource.part, resource.at, 0);
         match &mut self.reader {
             Some((reader, there)) if *there == of => reader.go_to(range),
-            other => *other = Some((ResourceReader::new(&self.wim.files, &resource, range), of)),
+            Some((reader, there)) => {
+                reader.turn_to(&resource, range);
+                *there = of;
+            }
+            none => *none = Some((ResourceReader::new(&self.wim.files, &resource, range), of)),
         }
         Ok(true)
     }

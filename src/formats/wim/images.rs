@@ -71,6 +71,19 @@ impl Image {
         }
     }
 
+    /// `WINDOWS/INSTALLATIONTYPE`, or what the edition's identifier says where that is not there: servers
+    /// before 2008 R2 have no such value.
+    #[must_use]
+    pub fn installation(&self) -> Option<&str> {
+        let by_edition = || match (self.product_type.as_deref()?, self.edition_id.as_deref()?) {
+            ("ServerNT", id) if id.ends_with("Core") => Some("Server Core"),
+            ("ServerNT", _) => Some("Server"),
+            ("WinNT", _) => Some("Client"),
+            _ => None,
+        };
+        self.installation_type.as_deref().or_else(by_edition)
+    }
+
     /// `10.0.17763.1314`, as far as it is known.
     #[must_use]
     pub fn build(&self) -> Option<String> {
@@ -186,6 +199,13 @@ mod tests {
         assert_eq!((image.index, image.title(), image.bytes), (2, Some("Server ü"), Some(77)));
         assert_eq!((image.platform(), image.build()), (Some("x64"), Some("10.0.17763.1314".to_owned())));
         assert_eq!(image.languages, ["en-US", "de-DE"]);
+        assert_eq!(image.installation(), None);
+        let words = |text: &str| Some(text.to_owned());
+        let old = Image { product_type: words("ServerNT"), ..image.clone() };
+        assert_eq!(old.installation(), Some("Server"));
+        let core = Image { edition_id: words("ServerStandardCore"), ..old.clone() };
+        assert_eq!(core.installation(), Some("Server Core"));
+        assert_eq!(Image { installation_type: words("Client"), ..core }.installation(), Some("Client"));
     }
 
     #[test]

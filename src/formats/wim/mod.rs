@@ -14,6 +14,7 @@
 //! References: "Windows Imaging File Format (WIM)", Microsoft 2007; [MS-XCA]; [MS-PATCH].
 
 mod blobs;
+mod check;
 mod deliver;
 mod header;
 mod images;
@@ -30,11 +31,12 @@ pub use integrity::{Integrity, integrity};
 use super::{Certainty, Evidence, Format, Options, Probe};
 use crate::container::{
     Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Facts, Finding, Findings, Layer, Location,
-    Severity,
+    Resources, Role, Severity,
 };
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::limits::Limits;
+use crate::observe::Observer;
 use crate::sink::Sink;
 use crate::source::{SharedSource, Slice};
 use blobs::{Blob, Blobs, Place};
@@ -56,18 +58,21 @@ pub static FORMAT: Format = Format {
         "LZMS: no public specification",
     ],
     limits: &[
-        "chunks of at most 64 MiB; unpacking LZMS needs memory for two a thread",
+        "chunks of at most 64 MiB; solid LZMS takes memory for two chunks a thread, LZX and XPRESS under 128 MiB",
         "security descriptors, short names and extended attributes are passed over",
         "named streams are listed and not extracted",
         "files encrypted by NTFS are listed and not read",
         "links in images of which the targets take more than 32 MiB to unpack have no target",
         "of a split image the first file is opened; the others are looked for beside it",
-        "with one image its files have no number before their path",
+        "[xml] is listed and read, and extracted only where it is named",
+        "with one image its files have no number before their path; 1/ may be written",
     ],
     probe,
     open,
 };
 
+/// What a file is that goes on from another one.
+pub const FURTHER_PART: &str = "a further part of a split image; the first has the names";
 /// Bytes that are unpacked for the targets of links.
 const MOST_TARGETS: u64 = 32 << 20;
 /// The largest reparse data there are.
@@ -121,6 +126,8 @@ struct Wim {
     blobs: Blobs,
     /// The blob of each entry.
     of_entry: Vec<u32>,
+    /// The number of the blob that the XML data are.
+    xml: Option<u32>,
     threads: usize,
 }
 
@@ -151,7 +158,7 @@ impl Wim {
         let limits = &options.limits;
         let header = Header::read(&*source)?;
         if header.part > 1 {
-            return Err(Error::unsupported("a further part of a split image; the first has the names"));
+            return Err(Error::unsupported(FURTHER_PART));
         }
         let mut findings = Findings::default();
         if header.unfinished {
@@ -213,7 +220,7 @@ impl Wim {
         catalogue.end = header.end().max(blobs.end);
         catalogue.facts = facts(&header, &images);
         catalogue.layers.push(layer(&header, &blobs, count, file_count));
-        let mut wim = Self { catalogue, files, blobs, of_entry, threads: options.decoders() };
+        let mut wim = Self { catalogue, files, blobs, of_entry, xml: None, threads: options.decoders() };
         wim.read_targets(&reparse, limits, &mut findings);
         wim.add_xml(&header);
         wim.catalogue.findings = findings.finish();
@@ -288,11 +295,27 @@ impl Wim {
         let blob = Blob { sha1: [0; 20], bytes, place };
         if let Some(number) = self.blobs.add(blob) {
             let mut entry = Entry::new(EntryPath::new("[xml]"), EntryKind::File);
-            entry.bytes = bytes;
+            (entry.role, entry.bytes) = (Role::Description, bytes);
             entry.location = self.blobs.location(number, &blob);
             self.catalogue.entries.push(entry);
             self.of_entry.push(number);
+            self.xml = Some(number);
         }
+    }
+
+    /// A blob's bytes, compared with its SHA-1 at their end.
+    fn content_of(&self, blob: &Blob) -> Result<Box<dyn Read + Send>> {
+        let (resource, offset) = self.blobs.resource(blob)?;
+        let range = offset..offset.saturating_add(blob.bytes);
+        // A solid resource that is not packed still has its head.
+        if resource.method == Method::Stored && matches!(blob.place, Place::Alone { .. }) {
+            let range = resource.at..resource.at.saturating_add(blob.bytes);
+            let slice = Slice::new(self.files.part(resource.part)?.clone(), range);
+            let reader = crate::source::SourceReader::new(Arc::new(slice));
+            return Ok(Box::new(deliver::Checked::new(reader, blob.bytes, blob.sha1)));
+        }
+        let reader = ResourceReader::new(&self.files, &resource, range);
+        Ok(Box::new(deliver::Checked::new(reader, blob.bytes, blob.sha1)))
     }
 
     /// The blob of an entry; `None` where it has no bytes.
@@ -374,27 +397,20 @@ impl Container for Wim {
         Some("sha1")
     }
 
+    fn check_resources(&self, observer: &dyn Observer) -> Result<Option<Resources>> {
+        check::check(self, observer).map(Some)
+    }
+
+    fn content(&self, id: EntryId) -> Option<u64> {
+        let number = self.of_entry.get(id.0).copied()?;
+        // Those that are encrypted or missing have numbers that no blob has.
+        self.blobs.get(number).filter(|blob| blob.bytes > 0).map(|_| number.into())
+    }
+
     fn open(&self, id: EntryId) -> Result<Box<dyn Read + Send + '_>> {
         self.entry(id)?;
         let Some(blob) = self.blob(id)? else { return Ok(Box::new(std::io::empty())) };
-        let (resource, offset) = self.blobs.resource(blob)?;
-        let range = offset..offset.saturating_add(blob.bytes);
-        if resource.method == Method::Stored {
-            let at = match blob.place {
-                Place::Alone { .. } => resource.at,
-                // A solid resource that is not packed still has its head.
-                Place::Solid { .. } => {
-                    let reader = ResourceReader::new(&self.files, &resource, range);
-                    return Ok(Box::new(deliver::Checked::new(reader, blob.bytes, blob.sha1)));
-                }
-            };
-            let slice =
-                Slice::new(self.files.part(resource.part)?.clone(), at..at.saturating_add(blob.bytes));
-            let reader = crate::source::SourceReader::new(Arc::new(slice));
-            return Ok(Box::new(deliver::Checked::new(reader, blob.bytes, blob.sha1)));
-        }
-        let reader = ResourceReader::new(&self.files, &resource, range);
-        Ok(Box::new(deliver::Checked::new(reader, blob.bytes, blob.sha1)))
+        self.content_of(blob)
     }
 
     fn read_in_order(&self, wanted: &[EntryId], sink: &mut dyn Sink) -> Result<()> {

@@ -6,7 +6,7 @@ use crate::codec::lzx::{Lzx, Parameters};
 use crate::codec::xpress::Xpress;
 use crate::error::{Error, Result};
 use crate::source::{SharedSource, Slice, Source, read_vec};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 const PLACES: u64 = 1024;
 /// Bytes of unpacked chunks that a source keeps, where a chunk is not larger.
 const KEPT: u64 = 2 << 20;
+
+/// Bytes from which on a chunk takes long to unpack.
+const LARGE: usize = 1 << 20;
+/// Broken chunks that are remembered.
+const MOST_BROKEN: usize = 4096;
 
 /// How a resource says where its chunks are.
 #[derive(Debug, Clone)]
@@ -155,15 +160,30 @@ impl Decoder {
 pub(super) struct Files {
     pub(super) parts: Vec<SharedSource>,
     idle: Mutex<Vec<Decoder>>,
+    /// Large chunks that cannot be unpacked, by file and place: many members may lie in one, and none of them
+    /// tries again.
+    broken: Mutex<HashMap<(usize, u64), Error>>,
 }
 
 impl Files {
     pub(super) fn new(parts: Vec<SharedSource>) -> Self {
-        Self { parts, idle: Mutex::default() }
+        Self { parts, idle: Mutex::default(), broken: Mutex::default() }
     }
 
     pub(super) fn part(&self, number: usize) -> Result<&SharedSource> {
         self.parts.get(number).ok_or_else(|| Error::not_found(format!("part {}", number + 1), None))
+    }
+
+    fn is_broken(&self, part: usize, at: u64) -> Option<Error> {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.get(&(part, at)).map(Error::again)
+    }
+
+    fn note_broken(&self, part: usize, at: u64, error: &Error) {
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        if broken.len() < MOST_BROKEN {
+            broken.insert((part, at), error.again());
+        }
     }
 
     fn take(&self) -> Decoder {
@@ -206,6 +226,13 @@ impl ResourceReader {
         (self.at, self.end) = (range.start, range.end.min(self.resource.bytes));
     }
 
+    /// Goes on with another resource; its decoder and its memory stay.
+    pub(super) fn turn_to(&mut self, resource: &Resource, range: Range<u64>) {
+        (self.at, self.end) = (range.start, range.end.min(resource.bytes));
+        self.resource = resource.clone();
+        (self.places, self.unpacked) = ((0, Vec::new()), None);
+    }
+
     /// Unpacks chunk `number`, unless it is the one that is there.
     fn unpack(&mut self, number: u64) -> Result<()> {
         if self.unpacked == Some(number) {
@@ -228,31 +255,53 @@ impl ResourceReader {
         if len > bytes as u64 || len == 0 {
             return Err(Error::damaged("chunk larger than what it unpacks to").at("chunk", place.start));
         }
+        let is_large = bytes >= LARGE;
+        if let Some(error) = is_large.then(|| self.files.is_broken(self.resource.part, place.start)).flatten()
+        {
+            return Err(error);
+        }
         let packed = read_vec(&**source, place.start, len).map_err(|error| error.at("chunk", place.start))?;
         self.buffer.resize(bytes, 0);
         let decoder = self.decoder.get_or_insert_default();
-        decoder
-            .chunk(&self.resource, &packed, &mut self.buffer)
-            .map_err(|error| error.at("chunk", place.start))?;
+        if let Err(error) = decoder.chunk(&self.resource, &packed, &mut self.buffer) {
+            let error = error.at("chunk", place.start);
+            if is_large {
+                self.files.note_broken(self.resource.part, place.start, &error);
+            }
+            return Err(error);
+        }
         self.unpacked = Some(number);
         Ok(())
     }
 }
 
-impl Read for ResourceReader {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.at >= self.end || buf.is_empty() {
-            return Ok(0);
+impl ResourceReader {
+    /// The next bytes, up to the end of their chunk; none at the end. [`ResourceReader::pass`] goes over them.
+    pub(super) fn next(&mut self) -> Result<&[u8]> {
+        if self.at >= self.end {
+            return Ok(&[]);
         }
         let chunk = u64::from(self.resource.chunk).max(1);
-        let number = self.at / chunk;
-        self.unpack(number)?;
+        self.unpack(self.at / chunk)?;
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
         let from = usize::try_from(self.at % chunk).unwrap_or(usize::MAX);
-        let mut there = self.buffer.get(from..).unwrap_or_default();
-        there = there.get(..left.min(there.len())).unwrap_or_default();
-        let n = there.read(buf)?;
-        self.at += n as u64;
+        let there = self.buffer.get(from..).unwrap_or_default();
+        Ok(there.get(..left.min(there.len())).unwrap_or_default())
+    }
+
+    /// Goes over `len` bytes.
+    pub(super) fn pass(&mut self, len: usize) {
+        self.at = self.at.saturating_add(len as u64);
+    }
+}
+
+impl Read for ResourceReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let n = self.next()?.read(buf)?;
+        self.pass(n);
         Ok(n)
     }
 }

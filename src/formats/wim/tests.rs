@@ -88,6 +88,79 @@ fn names_of_one_file_have_one_number() {
     assert_ne!(link("readme.txt").0, link("setup.exe").0);
 }
 
+/// Lines of the lookup table that are resources: all but those of solid runs themselves.
+fn lines(bytes: &[u8]) -> u64 {
+    let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let (size, at) = (number(48) & ((1 << 56) - 1), usize::try_from(number(56)).unwrap());
+    let lines = bytes[at..at + usize::try_from(size).unwrap()].chunks(50);
+    lines.filter(|line| line[7] & 0x10 == 0 || line[16..24] != (1u64 << 32).to_le_bytes()).count() as u64
+}
+
+#[test]
+fn every_resource_is_checked_once_whatever_its_names() {
+    for name in
+        ["lzx-32k", "xpress-32k", "lzms-32k", "solid-lzms", "solid-lzms-32k", "solid-xpress", "two-images"]
+    {
+        for threads in [1, 3] {
+            let bytes = fixture(name);
+            let wanted = lines(&bytes);
+            let options = Options { threads, ..Options::default() };
+            let container = open(Arc::new(bytes), &options).unwrap();
+            let found = container.check_resources(&Silent).unwrap().unwrap();
+            assert!(found.failed.is_empty(), "{name}: {:?}", found.failed);
+            assert_eq!(found.count, wanted, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_bent_resource_is_named_with_its_members_and_the_others_are_whole() {
+    for (name, few) in
+        [("hostile-flipped", 1), ("hostile-flipped-solid", 9), ("hostile-noise", 2), ("wrong-sha1", 1)]
+    {
+        let container = open(Arc::new(fixture(name)), &Options::default()).unwrap();
+        let found = container.check_resources(&Silent).unwrap().unwrap();
+        let failed = found.failed.len();
+        assert!(failed >= 1 && failed <= few && (failed as u64) < found.count, "{name}: {:?}", found.failed);
+        for bad in &found.failed {
+            assert_eq!(bad.name.len(), 40, "{name}: {bad:?}");
+            assert!(!bad.members.is_empty(), "{name}: {bad:?}");
+        }
+        // What reading the members says, and nothing else.
+        let mut failed: Vec<String> = Vec::new();
+        for (number, entry) in container.entries().iter().enumerate() {
+            let all = container.open(EntryId(number));
+            if all.and_then(|mut all| Ok(all.read_to_end(&mut Vec::new())?)).is_err() {
+                failed.push(entry.path.text().to_owned());
+            }
+        }
+        let mut named: Vec<String> = found.failed.into_iter().flat_map(|bad| bad.members).collect();
+        failed.sort();
+        named.sort();
+        assert_eq!(named, failed, "{name}");
+    }
+}
+
+#[test]
+fn the_number_of_the_only_image_may_be_written() {
+    let source: SharedSource = Arc::new(fixture("lzx-32k"));
+    let container = medium::open(&source, "x.wim", &Options::default()).unwrap();
+    let found = |globs: &[&str]| {
+        let globs: Vec<String> = globs.iter().map(|&glob| glob.to_owned()).collect();
+        let ids = crate::nest::to_extract(&*container, &globs).unwrap();
+        ids.iter().map(|id| container.entries()[id.0].path.text().to_owned()).collect::<Vec<_>>()
+    };
+    let all = found(&[]);
+    assert_eq!(all.len() + 1, container.entries().len(), "all but [xml]");
+    assert_eq!(found(&["1"]), all);
+    assert_eq!(found(&["1/*"]), all);
+    assert_eq!(found(&["1/docs"]), found(&["docs"]));
+    assert_eq!(found(&["/1/docs/*.exe"]), ["docs/hard.exe"]);
+    assert_eq!(found(&["docs", "!1/docs/link"]).len() + 1, found(&["docs"]).len());
+    assert_eq!(found(&["[xml]"]), ["[xml]"]);
+    assert!(crate::nest::to_extract(&*container, &["2/docs".to_owned()]).is_err());
+}
+
 #[test]
 fn windows_images_say_what_they_are() {
     let source: SharedSource = Arc::new(fixture("windows"));

@@ -1,0 +1,3 @@
+-----BEGIN PGP SIGNATURE-----
+
+-----END PGP SIGNATURE-----

@@ -1,0 +1,4 @@
+-----BEGIN PGP SIGNATURE-----
+
+!!!!
+-----END PGP SIGNATURE-----

@@ -1,0 +1,4 @@
+-----BEGIN PGP MESSAGE-----
+
+AAAA
+-----END PGP MESSAGE-----

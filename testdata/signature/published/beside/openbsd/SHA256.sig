@@ -1,0 +1,3 @@
+untrusted comment: verify with signify.pub
+RWSMJKEg4LrE476hM44Qb2X/XrV2Mo8JeGmPsmSJnFjuLrLZeIGz3vFVNxfQH+CtvUPAMj20mTNTX5bpacSiLOMY5US3C7XnAA0=
+SHA256 (tools.tar) = 1991ef98cb7f5d76c13a27f52bda50ded58d573d656a8f280eb846a0977fc325

@@ -1,0 +1,3 @@
+untrusted comment: verify with key.pub
+RWT5m1GvfAABbD8mDLOvnJ2581YbLBzPUzdu5fxiqiIWtO/O6+OhSE4JpNQ2Yd6a3X2C6Ob5sD/YbeTzRxZ5nnqbv5wkJ/+IcAI=
+SHA256 (evil.bin) = 9c498a17bc3e1eeb62d9916f1ee70980e7724757475585c1cdc304674f267888

@@ -1,0 +1,2 @@
+untrusted comment: verify with key.pub
+RWT5m1GvfAABbD8mDLOvnJ2581YbLBzPUzdu5fxiqiIWtO/O6+OhSE4JpNQ2Yd6a3X2C6Ob5sD/YbeTzRxZ5nnqbv5wkJ/+IcAI=

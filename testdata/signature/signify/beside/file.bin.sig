@@ -1,0 +1,2 @@
+untrusted comment: verify with key.pub
+RWT5m1GvfAABbFvQLMBjxMBdmWXXZrg7xNag1IwhmTAqAYqCbgFg+F4EYdICj/Al1F2ZbIjfTbog0jAmgWkPjFddzW0sqk9drgE=

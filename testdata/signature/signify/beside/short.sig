@@ -1,0 +1,2 @@
+untrusted comment: verify with key.pub
+RWT5m1GvfAABbFvQLMBjx
