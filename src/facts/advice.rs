@@ -150,7 +150,11 @@ impl Condition {
         match self {
             Self::Platform(wanted) => one(wanted, &about.platform),
             Self::Kind(wanted) => one(wanted, &about.kind),
-            Self::Release(wanted) => one(wanted, &about.release),
+            // Several releases where the files cannot tell which: "2004/20H2 (files cannot tell)".
+            Self::Release(wanted) => about.release.as_deref().is_some_and(|release| {
+                let mut all = std::iter::once(release).chain(release.split(['/', ' ']));
+                all.any(|one| wanted.iter().any(|word| word.eq_ignore_ascii_case(one)))
+            }),
             Self::Template(wanted) => one(wanted, &about.template),
             Self::Program(wanted) => about.programs.iter().any(|program| wanted.contains(program)),
             Self::Edition(wanted) => begins(wanted, &about.editions),

@@ -3,13 +3,13 @@
 //! First the rules that tell the family of products; then those of that family, and those for every medium. So
 //! no rule needs to know what else is on the medium, and nothing is read for a family that it is not of.
 
-use super::evidence::{Evidence, Field};
+use super::evidence::{Class, Evidence, Field, Role};
 use super::meter::Meter;
 use super::normal::normal;
 use super::read::{self, How};
 use super::rules::{ANY, Rule, Rules};
 use super::unpacked::Unpacked;
-use crate::container::{Container, EntryId, EntryKind, Role};
+use crate::container::{Container, EntryId, EntryKind, Role as Kind};
 use crate::formats::wim;
 use crate::limits::Limits;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -37,7 +37,7 @@ impl View {
         let mut matches: HashMap<usize, Vec<EntryId>> = HashMap::new();
         let mut found = Vec::new();
         for (number, entry) in container.entries().iter().enumerate() {
-            if !matches!(entry.role, Role::Plain | Role::Hidden) {
+            if !matches!(entry.role, Kind::Plain | Kind::Hidden) {
                 continue;
             }
             rules.matching(&entry.path.text().to_lowercase(), &mut found);
@@ -97,7 +97,40 @@ pub(super) fn gather(views: &[(View, Unpacked)], name: &str, rules: &Rules, limi
     let family = out.family.clone();
     let own = |rule: &Rule| rule.family == ANY || Some(&rule.family) == family.as_ref();
     ask(&mut out.evidence, &|rule| rule.field != Field::Family && own(rule));
+    if out.evidence.iter().any(|one| tells(one, family.as_deref())) {
+        out.evidence.iter_mut().filter(|one| is_brought_along(one)).for_each(|one| one.role = Role::Foreign);
+    }
+    if family.as_deref() == Some(DRIVERS) {
+        several_parts(&mut out.evidence);
+    }
     out
+}
+
+/// The family of drivers: each has a version, and a pack of many has none.
+const DRIVERS: &str = "drivers";
+
+/// True for a member of the medium that tells the family: more than a name does.
+fn tells(one: &Evidence, family: Option<&str>) -> bool {
+    let of_family = one.field == Field::Family && Some(one.value.as_str()) == family;
+    of_family && one.class <= Class::C && !one.file.is_empty() && one.role.counts()
+}
+
+/// What a package of the medium, or the program around it, says of itself: a medium whose own files tell what it is has
+/// such with it, a language pack, the stub of a self-extractor.
+fn is_brought_along(one: &Evidence) -> bool {
+    let of_any = one.rule.starts_with("any/") && one.how == How::Fact.name();
+    let itself = one.file.is_empty() && one.class <= Class::B;
+    of_any && !itself && matches!(one.field, Field::Product | Field::Build | Field::Vendor | Field::Language)
+}
+
+/// Builds that are not all equal are those of the parts.
+fn several_parts(evidence: &mut [Evidence]) {
+    let of_build = |one: &Evidence| one.field == Field::Build && one.role.counts();
+    let values: HashSet<String> =
+        evidence.iter().filter(|one| of_build(one)).map(|one| one.value.clone()).collect();
+    if values.len() > 1 {
+        evidence.iter_mut().filter(|one| of_build(one)).for_each(|one| one.role = Role::Foreign);
+    }
 }
 
 /// The family that the best place tells; of several the one that most files tell.
@@ -123,7 +156,7 @@ fn apply(rule: &Rule, view: &View, meter: &Meter<'_>, name: &str, limits: &Limit
     let mut add = |member: &str, part: String, raw: &str, value: String| {
         let value = match rule.field {
             Field::Family => rule.family.clone(),
-            field => match normal(field, &value) {
+            field => match normal(field, &rule.family, &value) {
                 Some(value) => value,
                 None => return,
             },

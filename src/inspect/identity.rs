@@ -28,6 +28,8 @@ pub(super) fn identify(evidence: &[Evidence], family: Option<&str>, facts: &Fact
     let build = settle(of(Field::Build), &builds);
     let version = build.as_ref().and_then(|build| read_version(&build.value)).map(|read| read.version);
     let mut rows = match (&version, family) {
+        (Some(version), Some("windows")) => of_one_build(version, facts),
+        (Some(version), Some("linux")) => of_distribution(version, evidence, facts),
         (Some(version), Some(family)) => facts.find(Some(family), version),
         _ => Vec::new(),
     };
@@ -124,6 +126,8 @@ impl Compare for Builds<'_> {
             let three = ours.parts().len() >= 3 && ours.truncated(3) == theirs.truncated(3);
             if theirs.is_prefix_of(&ours) || ours.is_prefix_of(&theirs) {
                 Some("the same number, said in another length".to_owned())
+            } else if theirs.is_suffix_of(&ours) || ours.is_suffix_of(&theirs) {
+                Some("the same number without its beginning".to_owned())
             } else if three {
                 Some("the same build, another revision of it".to_owned())
             } else {
@@ -134,6 +138,46 @@ impl Compare for Builds<'_> {
     }
 }
 
+/// All releases of Windows whose files have that build: an update raises the last number alone, and an enablement
+/// package makes the next release of the same files.
+fn of_one_build<'f>(version: &Version, facts: &'f Facts) -> Vec<Match<'f>> {
+    let mut rows = facts.find(Some("windows"), version);
+    for row in facts.find(Some("windows"), &version.truncated(3)) {
+        if !rows.iter().any(|known| known.build == row.build) {
+            rows.push(row);
+        }
+    }
+    for row in &mut rows {
+        if row.build.version.part(2) != version.part(2) {
+            row.how = How::Enablement;
+        }
+    }
+    rows.sort_by(|a, b| a.build.version.cmp(&b.build.version));
+    rows
+}
+
+/// Distributions count their releases alike: only those of the one that the medium names are looked at, by fewer and
+/// fewer numbers.
+fn of_distribution<'f>(version: &Version, evidence: &[Evidence], facts: &'f Facts) -> Vec<Match<'f>> {
+    let named: Vec<&str> = evidence
+        .iter()
+        .filter(|one| one.field == Field::Product && one.role.counts())
+        .map(|one| one.value.as_str())
+        .collect();
+    let is = |row: &Match<'_>| {
+        let product = &row.build.product;
+        named.iter().any(|name| Words::within(name, product) || Words::within(product, name))
+    };
+    for parts in (1..=version.parts().len()).rev() {
+        let mut rows = facts.find(Some("linux"), &version.truncated(parts));
+        rows.retain(is);
+        if !rows.is_empty() {
+            return rows;
+        }
+    }
+    Vec::new()
+}
+
 /// Where the medium shows an alias alone, the build's own number is the answer.
 fn own_number(
     build: Option<Settled>,
@@ -141,7 +185,8 @@ fn own_number(
     rows: &[Match<'_>],
 ) -> (Option<Settled>, Option<Version>) {
     let aliased = rows.iter().find_map(|row| match &row.how {
-        How::Alias(alias) if !alias.wrong => Some((row.build, alias)),
+        // Media of Windows have many revisions, each of them a build of its own.
+        How::Alias(alias) if !alias.wrong && row.build.family != "windows" => Some((row.build, alias)),
         _ => None,
     });
     let exact = rows.iter().any(|row| row.how == How::Exact);
@@ -256,8 +301,13 @@ fn release(version: &Version, family: &str, rows: &[Match<'_>], facts: &Facts) -
     };
     let servicing = family == "windows";
     let rows: Vec<&Match<'_>> = if servicing { reached(version, rows) } else { rows.iter().collect() };
+    // An abbreviated number is a build's where no other begins or ends so.
+    let one_row = rows.len() == 1;
     let sure = |row: &&&Match<'_>| {
-        servicing || matches!(row.how, How::Exact | How::Alias(_) | How::Longer | How::DirectoryOffset)
+        let shorter = matches!(row.how, How::Shorter) && version.parts().len() >= 3 && one_row;
+        let ending = matches!(row.how, How::Ending) && one_row;
+        let known = matches!(row.how, How::Exact | How::Alias(_) | How::Longer | How::DirectoryOffset);
+        servicing || known || shorter || ending
     };
     let mut releases: Vec<&Match<'_>> = Vec::new();
     for row in rows.iter().filter(sure) {

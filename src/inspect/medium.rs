@@ -89,15 +89,16 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
             over_single_layer_by: fit.over_single_layer_by,
         }
     });
+    let build_shown = &identity.build.as_ref().map_or_else(String::new, |build| build.value.clone());
     let about = About {
-        product: identity.product.as_ref().map(|product| product.value.clone()).unwrap_or_default(),
+        product: identity.product.as_ref().map(|product| subject(&product.value)).unwrap_or_default(),
         release: identity.base_release,
         version: identity.version,
         platform: Some(platform.value.clone()).filter(|platform| platform != "unknown"),
         named_platform: platform.also.first().map(|also| also.value.clone()),
         editions: windows.editions.iter().map(|edition| edition.id.clone()).collect(),
         kind: of(&gathered.evidence, Field::Kind),
-        template: found.declared.first().map(|declared| declared.template.clone()),
+        template: found.declared.first().map(|declared| platform_of(&declared.template)),
         programs: Vec::new(),
         bytes: is_image.then_some(have),
         today: asked.today.map(str::to_owned),
@@ -111,11 +112,11 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
         tail_bytes: have.saturating_sub(declared),
         missing_bytes: declared.saturating_sub(have),
         layers: container.layers().iter().map(report::Layer::from).chain(nested).collect(),
+        editions: editions(windows.editions, &gathered.evidence, &platform.value, build_shown),
         product: identity.product,
         release: identity.release,
         build: identity.build,
         platform,
-        editions: windows.editions,
         languages: languages(&gathered.evidence),
         channel: of(&gathered.evidence, Field::Channel),
         boot: report::Boot { bios: facts.boot.bios, uefi: firmware },
@@ -144,6 +145,50 @@ fn languages(evidence: &[Evidence]) -> Vec<String> {
     for one in said().filter(|one| !files || !one.class.is_a_name()) {
         if !out.contains(&one.value) {
             out.push(one.value.clone());
+        }
+    }
+    // A folder is named for the language, its package for the country, too.
+    let all = out.clone();
+    let more =
+        |tag: &str| all.iter().any(|other| other.strip_prefix(tag).is_some_and(|rest| rest.starts_with('-')));
+    out.retain(|tag| !more(tag));
+    out
+}
+
+/// The product that an update is for: `Update Rollup 4 for Exchange Server 2007 Service Pack 1 (KB952580)`.
+fn subject(product: &str) -> String {
+    let Some((_, of)) = product.split_once(" for ") else { return product.to_owned() };
+    let of = of.trim_start_matches("Microsoft ");
+    let end = [" Service Pack", " SP", " ("].iter().filter_map(|word| of.find(word)).min();
+    of.get(..end.unwrap_or(of.len())).unwrap_or(of).to_owned()
+}
+
+/// The platform in a template, without the languages behind it: `Intel64;1033`.
+fn platform_of(template: &str) -> String {
+    template.split(';').next().unwrap_or_default().trim().to_owned()
+}
+
+/// Editions that are no images: what else on the medium names them.
+fn editions(
+    images: Vec<report::Edition>,
+    evidence: &[Evidence],
+    platform: &str,
+    build: &str,
+) -> Vec<report::Edition> {
+    let mut out = images;
+    if !out.is_empty() {
+        return out;
+    }
+    for one in evidence.iter().filter(|one| one.field == Field::Edition && one.role.counts()) {
+        if !out.iter().any(|known| known.id == one.value) {
+            out.push(report::Edition {
+                index: u32::try_from(out.len()).unwrap_or(u32::MAX).saturating_add(1),
+                name: one.value.clone(),
+                id: one.value.clone(),
+                platform: platform.to_owned(),
+                build: build.to_owned(),
+                bytes: 0,
+            });
         }
     }
     out

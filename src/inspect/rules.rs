@@ -32,6 +32,14 @@ const COMPILED: &[(&str, &str)] = &[
     ("exchange", include_str!("../facts/rules/exchange.tsv")),
     ("sqlserver", include_str!("../facts/rules/sqlserver.tsv")),
     ("windows", include_str!("../facts/rules/windows.tsv")),
+    ("office", include_str!("../facts/rules/office.tsv")),
+    ("sharepoint", include_str!("../facts/rules/sharepoint.tsv")),
+    ("visualstudio", include_str!("../facts/rules/visualstudio.tsv")),
+    ("dotnetfx", include_str!("../facts/rules/dotnetfx.tsv")),
+    ("esxi", include_str!("../facts/rules/esxi.tsv")),
+    ("linux", include_str!("../facts/rules/linux.tsv")),
+    ("macos", include_str!("../facts/rules/macos.tsv")),
+    ("drivers", include_str!("../facts/rules/drivers.tsv")),
 ];
 
 fn compiled() -> impl Iterator<Item = (&'static str, &'static str, From)> {
@@ -93,12 +101,13 @@ impl Rule {
         let Some(regex) = compiled.get_or_init(|| Regex::new(pattern).ok()) else { return Vec::new() };
         let mut out: Vec<(String, String)> = Vec::new();
         for found in regex.find_iter(text).take(MOST * 16) {
-            let raw = found.as_str().trim();
             if let Some(value) = self.value(found.as_str())
                 && out.len() < MOST
                 && !out.iter().any(|(_, known)| *known == value)
             {
-                out.push((raw.to_owned(), value));
+                // What surrounds the group is there to find it.
+                let raw = if self.value == "$1" { value.clone() } else { found.as_str().trim().to_owned() };
+                out.push((raw, value));
             }
         }
         out

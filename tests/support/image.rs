@@ -48,6 +48,7 @@ impl Source for Sparse {
 }
 
 /// A file's content.
+#[derive(Clone)]
 pub enum Data {
     Bytes(Vec<u8>),
     Zeros(u64),
@@ -59,6 +60,26 @@ impl Data {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Zeros(len) => *len,
         }
+    }
+}
+
+/// What the descriptors of a volume say, and what a machine starts from.
+#[derive(Clone)]
+pub struct Volume {
+    /// At most 32 characters; 16 are kept in Joliet.
+    pub label: String,
+    pub publisher: String,
+    pub application: String,
+    /// The boot image for PC BIOS.
+    pub bios: Option<Vec<u8>>,
+    /// And for UEFI.
+    pub uefi: Option<Vec<u8>>,
+}
+
+impl Default for Volume {
+    fn default() -> Self {
+        let none = String::new();
+        Self { label: "TEST".to_owned(), publisher: none.clone(), application: none, bios: None, uefi: None }
     }
 }
 
@@ -77,6 +98,11 @@ pub struct Iso {
     joliet: bool,
     rock_ridge: bool,
     most_extent: u64,
+    volume: Volume,
+    /// Identifiers of other descriptors, behind the terminator.
+    recognition: Vec<&'static str>,
+    /// What the volume says it has, where that is more than its files need.
+    sectors: u64,
 }
 
 /// The root directory and where things lie.
@@ -97,7 +123,28 @@ impl Iso {
             joliet: false,
             rock_ridge: false,
             most_extent: 0xffff_f800,
+            volume: Volume::default(),
+            recognition: Vec::new(),
+            sectors: 0,
         }
+    }
+
+    /// With that label, publisher, and boot images.
+    pub fn with_volume(mut self, volume: Volume) -> Self {
+        self.volume = volume;
+        self
+    }
+
+    /// With the descriptors of another file system in the volume recognition sequence.
+    pub fn with_recognition(mut self, identifiers: &[&'static str]) -> Self {
+        self.recognition = identifiers.to_vec();
+        self
+    }
+
+    /// The volume has that many sectors; its files need fewer.
+    pub fn of_sectors(mut self, sectors: u64) -> Self {
+        self.sectors = sectors;
+        self
     }
 
     /// Writes a Joliet tree, too.
@@ -140,7 +187,15 @@ impl Iso {
     }
 
     pub fn build(self) -> Sparse {
-        let mut next = 16 + 2 + u64::from(self.joliet);
+        let boots = self.volume.bios.is_some() || self.volume.uefi.is_some();
+        let mut next = 16 + 2 + u64::from(self.joliet) + u64::from(boots) + self.recognition.len() as u64;
+        let catalog = next;
+        next += u64::from(boots);
+        let mut boot_at = [0; 2];
+        for (at, image) in boot_at.iter_mut().zip([&self.volume.bios, &self.volume.uefi]) {
+            *at = next;
+            next += image.as_ref().map_or(0, |image| (image.len() as u64).div_ceil(SECTOR));
+        }
         let mut views = Vec::new();
         for joliet in [false, true].into_iter().take(1 + usize::from(self.joliet)) {
             let rock_ridge = self.rock_ridge && !joliet;
@@ -158,16 +213,35 @@ impl Iso {
             at.push(next);
             next += data.len().div_ceil(SECTOR);
         }
+        next = next.max(self.sectors);
         let mut out = Sparse::new(next * SECTOR);
-        for (i, view) in views.iter().enumerate() {
-            out.put((16 + i as u64) * SECTOR, self.descriptor(view, next));
+        let mut descriptor = 16;
+        for view in &views {
+            out.put(descriptor * SECTOR, self.descriptor(view, next));
+            descriptor += 1;
+            // El Torito §2.0: the boot record is the second.
+            if boots && descriptor == 17 {
+                out.put(descriptor * SECTOR, boot_record(catalog));
+                out.put(catalog * SECTOR, self.volume.catalog(boot_at));
+                descriptor += 1;
+            }
             for id in 0..self.dirs.len() {
                 out.put(view.places[id].0 * SECTOR, self.records(id, view, &at));
             }
         }
-        let mut end = vec![0; SECTOR as usize];
-        end[..7].copy_from_slice(b"\xffCD001\x01");
-        out.put((16 + views.len() as u64) * SECTOR, end);
+        for (kind, identifier) in
+            std::iter::once((0xff, &"CD001")).chain(self.recognition.iter().map(|name| (0, name)))
+        {
+            let mut end = vec![0; SECTOR as usize];
+            end[0] = kind;
+            end[1..6].copy_from_slice(identifier.as_bytes());
+            end[6] = 1;
+            out.put(descriptor * SECTOR, end);
+            descriptor += 1;
+        }
+        for (image, at) in [&self.volume.bios, &self.volume.uefi].into_iter().zip(boot_at) {
+            out.put(at * SECTOR, image.clone().unwrap_or_default());
+        }
         for ((_, data), at) in self.files.into_iter().zip(at) {
             if let Data::Bytes(bytes) = data {
                 out.put(at * SECTOR, bytes);
@@ -180,10 +254,9 @@ impl Iso {
         let mut d = vec![0; SECTOR as usize];
         d[0] = if view.joliet { 2 } else { 1 };
         d[1..7].copy_from_slice(b"CD001\x01");
-        d[8..72].fill(b' ');
-        d[40..44].copy_from_slice(b"TEST");
+        d[8..72].copy_from_slice(&view.text("", 64));
+        d[40..72].copy_from_slice(&view.text(&self.volume.label, 32));
         if view.joliet {
-            d[40..48].copy_from_slice(b"\0T\0E\0S\0T");
             d[88..91].copy_from_slice(b"%/E");
         }
         d[80..88].copy_from_slice(&both_u32(sectors));
@@ -195,6 +268,14 @@ impl Iso {
         let root = record(&[0], at, bytes, 2, &[]);
         d[156..156 + root.len()].copy_from_slice(&root);
         d[190..813].fill(b' ');
+        for at in [190, 318, 446, 574] {
+            let text = match at {
+                318 => &self.volume.publisher,
+                574 => &self.volume.application,
+                _ => "",
+            };
+            d[at..at + 128].copy_from_slice(&view.text(text, 128));
+        }
         d[881] = 1;
         d
     }
@@ -247,7 +328,54 @@ impl Iso {
     }
 }
 
+impl Volume {
+    /// The boot catalog (El Torito §2.1 to §2.4), with the images at those blocks.
+    fn catalog(&self, at: [u64; 2]) -> Vec<u8> {
+        let entry = |image: &[u8], at: u64| {
+            let mut entry = vec![0; 32];
+            entry[0] = 0x88;
+            let sectors = u16::try_from(image.len() / 512).unwrap();
+            entry[6..8].copy_from_slice(&sectors.to_le_bytes());
+            entry[8..12].copy_from_slice(&u32::try_from(at).unwrap().to_le_bytes());
+            entry
+        };
+        let images = [(0, &self.bios, at[0]), (0xef, &self.uefi, at[1])];
+        let mut images = images.into_iter().filter_map(|(kind, image, at)| Some((kind, image.as_ref()?, at)));
+        let (kind, image, at) = images.next().unwrap();
+        let mut out = vec![0; 32];
+        (out[0], out[1], out[30], out[31]) = (1, kind, 0x55, 0xaa);
+        let sum =
+            out.chunks(2).fold(0u16, |sum, pair| sum.wrapping_add(u16::from_le_bytes([pair[0], pair[1]])));
+        out[28..30].copy_from_slice(&0u16.wrapping_sub(sum).to_le_bytes());
+        out.extend(entry(image, at));
+        for (kind, image, at) in images {
+            let mut header = vec![0; 32];
+            header[..4].copy_from_slice(&[0x91, kind, 1, 0]);
+            out.extend(header);
+            out.extend(entry(image, at));
+        }
+        out
+    }
+}
+
+fn boot_record(catalog: u64) -> Vec<u8> {
+    let mut out = vec![0; SECTOR as usize];
+    out[..7].copy_from_slice(b"\0CD001\x01");
+    out[7..30].copy_from_slice(b"EL TORITO SPECIFICATION");
+    out[71..75].copy_from_slice(&u32::try_from(catalog).unwrap().to_le_bytes());
+    out
+}
+
 impl View {
+    /// A field of a descriptor, filled with blanks.
+    fn text(&self, text: &str, bytes: usize) -> Vec<u8> {
+        if !self.joliet {
+            return format!("{text:bytes$}").into_bytes();
+        }
+        let text = format!("{text:0$.0$}", bytes / 2);
+        text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+    }
+
     /// The identifier, and the Rock Ridge name.
     fn name(&self, name: &str, is_file: bool) -> (Vec<u8>, Vec<u8>) {
         if self.joliet {

@@ -1,9 +1,10 @@
 //! What the tests share: the fixtures and what must be in them, a reader of whole containers, chance
-//! with a seed. Images made at test time are in [`image`].
+//! with a seed. Images made at test time are in [`image`], install media in [`media`].
 
 #![allow(dead_code, unreachable_pub, reason = "every test uses another part")]
 
 pub mod image;
+pub mod media;
 
 use discless::container::{Container, Entry, EntryId, EntryKind, Role};
 use discless::digest::{Algorithm, Hasher};

@@ -1,5 +1,6 @@
 //! The ways of reading a place: a member, or the medium itself, as texts that a rule can match.
 
+mod driver;
 mod settings;
 mod xml;
 
@@ -43,10 +44,12 @@ pub(super) enum How {
     Label,
     /// The version in the header of a Linux kernel for PCs.
     Kernel,
+    /// Setup information of a driver: `version`, `class`, `provider`, `platform`.
+    Driver,
 }
 
 impl How {
-    const ALL: [(Self, &'static str); 13] = [
+    const ALL: [(Self, &'static str); 14] = [
         (Self::Path, "path"),
         (Self::Text, "text"),
         (Self::Line, "line"),
@@ -60,6 +63,7 @@ impl How {
         (Self::Name, "name"),
         (Self::Label, "label"),
         (Self::Kernel, "kernel"),
+        (Self::Driver, "driver"),
     ];
 
     /// The word for it, as in rules and JSON.
@@ -101,6 +105,7 @@ pub(super) fn member(how: How, key: &str, source: &SharedSource, limits: &Limits
             line.map(|line| Said::new(format!("line {number}"), line.trim())).into_iter().collect()
         }
         How::Settings => settings::find(&text(), key),
+        How::Driver => driver::find(&text(), key),
         How::Xml => xml::find(&text(), key),
         How::Json => json(&text(), key),
         How::Program => program(source, key),

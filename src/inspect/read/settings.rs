@@ -5,9 +5,14 @@ use super::Said;
 /// Values that are given of one file.
 const MOST: usize = 256;
 
-/// The values of `Section/Name`; either may be `*`, and a file without sections has one without a name.
+/// The values of `Section/Name`; either may be `*`, and a file without sections has one without a name. Of
+/// `Section/Name[-3]` the last three characters alone: the others may be nobody's business.
 pub(super) fn find(text: &str, key: &str) -> Vec<Said> {
     let (section, name) = key.split_once('/').unwrap_or(("", key));
+    let (name, last) = match name.strip_suffix(']').and_then(|name| name.rsplit_once("[-")) {
+        Some((name, count)) => (name, count.parse::<usize>().ok()),
+        None => (name, None),
+    };
     let is = |wanted: &str, found: &str| wanted == "*" || wanted.eq_ignore_ascii_case(found);
     let mut current = "";
     let mut out = Vec::new();
@@ -31,7 +36,10 @@ pub(super) fn find(text: &str, key: &str) -> Vec<Said> {
                 (current, "") => format!("[{current}]"),
                 (current, found) => format!("[{current}] {found}"),
             };
-            out.push(Said::new(part, without_comment(value)));
+            let value = without_comment(value);
+            let length = value.chars().count();
+            let skipped = last.map_or(0, |last| length.saturating_sub(last));
+            out.push(Said::new(part, value.chars().skip(skipped).collect::<String>()));
         }
     }
     out
@@ -67,6 +75,14 @@ mod tests {
     fn a_file_without_sections_has_names_all_the_same() {
         assert_eq!(values("bootstate=0\nbuild=8.0.3-0.35.24280767\n", "/build"), ["8.0.3-0.35.24280767"]);
         assert_eq!(values("build=\n", "/build"), [""]);
+    }
+
+    #[test]
+    fn the_last_characters_alone_can_be_asked_for() {
+        let text = "[Pid]\r\nPid=55274270\r\n";
+        assert_eq!(values(text, "Pid/Pid[-3]"), ["270"]);
+        assert_eq!(values(text, "Pid/Pid[-30]"), ["55274270"]);
+        assert!(values(text, "Pid/Other[-3]").is_empty());
     }
 
     #[test]
