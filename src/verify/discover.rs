@@ -50,6 +50,8 @@ pub struct Found {
     pub path: PathBuf,
     /// Its lines about the file.
     pub lines: Vec<Line>,
+    /// What in it does not count.
+    pub remarks: Vec<String>,
     /// Why it has none, though it is meant for the file: it is a web page, it contradicts itself, its
     /// line is cut off. Such a list does not end the search.
     pub unusable: Option<Error>,
@@ -201,7 +203,12 @@ impl Search<'_> {
         if !is_list || self.opened.len() >= MOST_LISTS || !self.opened.insert(list.to_owned()) {
             return None;
         }
-        let unusable = |error| Found { path: path.clone(), lines: Vec::new(), unusable: Some(error) };
+        let unusable = |error| Found {
+            path: path.clone(),
+            lines: Vec::new(),
+            remarks: Vec::new(),
+            unusable: Some(error),
+        };
         let sums = match read(&path).and_then(|bytes| Sums::parse(&bytes, list)) {
             Ok(sums) => sums,
             Err(_) if kind == ListKind::Other => return None,
@@ -209,7 +216,7 @@ impl Search<'_> {
         };
         let lines = self.lines(&sums, kind);
         if !lines.is_empty() {
-            return Some(Found { path, lines, unusable: None });
+            return Some(Found { path, lines, remarks: sums.remarks(), unusable: None });
         }
         let mut troubled =
             sums.bad.iter().map(|bad| &bad.name).chain(sums.unsupported.iter().map(|other| &other.name));

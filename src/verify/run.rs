@@ -89,7 +89,11 @@ pub fn verify(
         }),
         None => hash(&**source, &algorithms, threads, observer),
     };
-    let values = values.map_err(|error| error.of(name))?;
+    let mut values = values.map_err(|error| error.of(name))?;
+    let more = expectations.second_look(&values);
+    if !more.is_empty() {
+        values.extend(hash(&**source, &more, threads, observer).map_err(|error| error.of(name))?);
+    }
     checks.extend(digests(expectations, &values));
     let sha256 = values.into_iter().find(|value| value.algorithm == Algorithm::Sha256);
     Ok(Verified::new(checks, sha256))
@@ -132,9 +136,20 @@ fn not_opened(error: Error, expectations: &Expectations) -> Result<Option<Check>
 pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
     let mut checks: Vec<Check> = Vec::new();
     for expected in &expectations.digests {
-        if let Some(found) = values.iter().find(|value| value.algorithm == expected.value.algorithm) {
-            checks.push(Check::digest(&expected.value, found, &expected.by));
+        let Some(found) = expected.found(values) else { continue };
+        let mut check = Check::digest(&expected.value, found, &expected.by);
+        if !expected.others.is_empty() {
+            let names: Vec<&str> = expected.others.iter().map(|other| other.name()).collect();
+            check.note = match check.outcome {
+                Outcome::Damaged => format!("differs; which digest it is was not said, and no {} matches", names.join(", ")),
+                _ => format!("which digest it is was not said; as {} it matches", found.algorithm),
+            };
         }
+        checks.push(check);
+    }
+    for (list, note) in &expectations.notes {
+        let list = list.rsplit(['/', '\\']).next().unwrap_or(list);
+        checks.push(Check::new("list", Outcome::Unchecked, list, format!("{list}: {note}")));
     }
     for (list, error) in &expectations.unusable {
         checks.push(Check::new("list", Outcome::Unchecked, list, error.kind().to_string()));
