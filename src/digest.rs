@@ -254,7 +254,9 @@ impl Value {
         let bytes = base64(text).filter(|bytes| bytes.len() == algorithm.len());
         let bytes = bytes.ok_or_else(|| {
             let want = algorithm.len();
-            Error::usage(format!("a {algorithm} value has {want} bytes; this is no base64 of so many: {text}"))
+            Error::usage(format!(
+                "a {algorithm} value has {want} bytes; this is no base64 of so many: {text}"
+            ))
         })?;
         Ok(Self { algorithm, bytes })
     }
@@ -435,7 +437,10 @@ impl Hasher {
     /// The values, in the order the algorithms were given.
     #[must_use]
     pub fn finish(self) -> Vec<Value> {
-        self.states.into_iter().map(|(algorithm, state)| Value { algorithm, bytes: state.0.finish() }).collect()
+        self.states
+            .into_iter()
+            .map(|(algorithm, state)| Value { algorithm, bytes: state.0.finish() })
+            .collect()
     }
 
     /// Splits into hashers that work about equally long, at most `parts`, for as many threads.
@@ -537,7 +542,9 @@ mod tests {
             assert_eq!(Value::from_prefixed(&format!("sha-256:{text}")).unwrap(), value);
             assert_eq!(Value::from_prefixed(&format!("SHA256:{}", value.hex())).unwrap(), value);
         }
-        for bad in ["", "A", "AAAAA", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV", &format!("{empty}A"), "é"] {
+        for bad in
+            ["", "A", "AAAAA", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV", &format!("{empty}A"), "é"]
+        {
             assert!(Value::from_base64(Algorithm::Sha256, bad).is_err(), "{bad}");
         }
         for bad in ["sha256", "shaX:00", "md5:0"] {

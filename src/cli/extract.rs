@@ -167,7 +167,11 @@ fn verified(
             progress.advance(bytes);
             !progress.cancelled()
         });
-        let values = values.map_err(|error| error.of(name))?;
+        let mut values = values.map_err(|error| error.of(name))?;
+        let more = expected.second_look(&values);
+        if !more.is_empty() {
+            values.extend(verify::hash(&**source, &more, ui.threads, &progress).map_err(|e| e.of(name))?);
+        }
         checks.extend(verify::digests(expected, &values));
         sha256 = values.iter().find(|value| value.algorithm == Algorithm::Sha256).map(Value::hex);
         if args.recurse && Verdict::of(&checks) == Verdict::Verified {

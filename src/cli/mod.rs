@@ -2,6 +2,7 @@
 
 mod args;
 mod cat;
+mod check_all;
 mod extract;
 mod formats;
 mod generate;

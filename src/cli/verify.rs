@@ -23,6 +23,14 @@ pub(super) fn exit(verdict: Verdict) -> Exit {
 /// What the user and the lists that were named say of `named`.
 pub(super) fn expectations(expected: &Expected, named: &Named) -> Result<Expectations> {
     let mut out = Expectations::given(&expected.values()?);
+    for text in &expected.expect {
+        let file = Path::new(&named.name);
+        if text == "-" {
+            out.add_text(&verify::read_text(&mut std::io::stdin())?, file)?;
+        } else {
+            out.add_text(text.as_bytes(), file)?;
+        }
+    }
     for list in &expected.sums {
         out.add_list(list, Path::new(&named.name))?;
     }
@@ -30,8 +38,12 @@ pub(super) fn expectations(expected: &Expected, named: &Named) -> Result<Expecta
 }
 
 pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
+    if args.check_all {
+        return super::check_all::run(ui, args);
+    }
     let options = options(ui, &args.opening);
-    if args.sources.len() > 1 && !args.expected.values()?.is_empty() {
+    let is_of_one = !args.expected.values()?.is_empty() || !args.expected.expect.is_empty();
+    if args.sources.len() > 1 && is_of_one {
         return Err(Error::usage("one digest cannot be that of several sources: verify them one by one"));
     }
     let mut reports = Vec::new();

@@ -1,9 +1,11 @@
 //! Checksum lists beside a file.
 //!
-//! First those that are named for the file (`x.iso.sha256`, `x.sha256`, `x.iso-CHECKSUM`), then those
-//! that a directory has (`SHA256SUMS`, `md5sum.txt`, `CHECKSUM`, `*.sha256`). The first of these tiers
-//! that says something about the file ends the search; all its lists count. A list that does not name
-//! the file is passed over. What is found here proves that the transfer went well, not who made it.
+//! First those that are named for the file (`x.iso.sha256`, `x.sha256`, `x.iso.meta4`, `x.iso.DIGESTS`,
+//! `x.iso-CHECKSUM`, `CHECKSUM.SHA256-x.iso`), then those that a directory has (`SHA256SUMS`, `md5sum.txt`,
+//! `b2sums.txt`, `CHECKSUM`, `SHA256.sig`, `products.xml`, `*-CHECKSUM`, `*.sha256`, `*.meta4`, `*.hashdeep`). The
+//! first of these tiers that says something about the file ends the search; all its lists count. A list
+//! that does not name the file is passed over. A list may be signed in the clear and then be called
+//! `.asc`. What is found here proves that the transfer went well, not who made it.
 
 use super::sums::{Line, MOST_BYTES, Sums};
 use crate::error::{Error, Result};
@@ -19,7 +21,7 @@ const MOST_LISTS: usize = 64;
 const MOST_NAMES: usize = 100_000;
 
 /// What is added to the file's name, the strongest digest of the usual ones first.
-const SUFFIXES: [&str; 17] = [
+const SUFFIXES: [&str; 34] = [
     ".sha256",
     ".sha512",
     ".sha1",
@@ -32,16 +34,46 @@ const SUFFIXES: [&str; 17] = [
     ".sha512.txt",
     ".sha1.txt",
     ".md5.txt",
+    ".sha256.asc",
+    ".sha512.asc",
     ".sha384",
     ".sha224",
+    ".b3",
+    ".blake3",
+    ".b2",
+    ".blake2b",
+    ".sha3-256",
+    ".sha3-512",
+    ".sha512-256",
     ".DIGESTS",
+    ".DIGESTS.asc",
+    ".meta4",
+    ".metalink",
+    ".hashdeep",
+    ".sums",
+    ".checksum",
+    ".hash",
     ".sfv",
     "-CHECKSUM",
+    ".CHECKSUM",
 ];
 
 /// What takes the place of the file's extension.
-const STEM_SUFFIXES: [&str; 9] =
-    [".sha256", ".sha512", ".sha1", ".md5", ".sha256sum", ".sha512sum", ".sha1sum", ".md5sum", ".sfv"];
+const STEM_SUFFIXES: [&str; 13] = [
+    ".sha256",
+    ".sha512",
+    ".sha1",
+    ".md5",
+    ".sha256sum",
+    ".sha512sum",
+    ".sha1sum",
+    ".md5sum",
+    ".sfv",
+    ".b3",
+    ".meta4",
+    ".metalink",
+    ".hashdeep",
+];
 
 /// A list beside the file.
 #[derive(Debug)]
@@ -265,9 +297,10 @@ fn stem_of(name: &str) -> &str {
 /// The rank of a name that lists of a directory have, strongest digest first.
 fn shared(name: &str) -> Option<(u8, ListKind)> {
     let lower = name.to_ascii_lowercase();
-    let plain = lower.strip_suffix(".txt").unwrap_or(&lower);
+    let plain = lower.strip_suffix(".asc").unwrap_or(&lower);
+    let plain = plain.strip_suffix(".txt").unwrap_or(plain);
     let joined: String = plain.chars().filter(|c| !matches!(c, '-' | '_')).collect();
-    let digests = ["sha512", "sha256", "sha384", "sha1", "md5"];
+    let digests = ["sha512", "sha256", "sha384", "b2", "b3", "sha1", "md5"];
     let named = |ends: &[&str]| {
         (0u8..).zip(digests).find_map(|(rank, digest)| {
             let rest = joined.strip_prefix(digest)?;
@@ -277,17 +310,23 @@ fn shared(name: &str) -> Option<(u8, ListKind)> {
     if let Some(found) = named(&["sums", "sum"]) {
         return Some(found);
     }
+    // As OpenBSD has it: `signify -e` puts the signature above the list.
+    if matches!(name, "SHA256" | "SHA256.sig" | "SHA512" | "SHA512.sig") {
+        return Some((7, ListKind::Directory));
+    }
     if joined.starts_with("checksum")
         && (lower.ends_with(".txt") || matches!(plain, "checksum" | "checksums"))
     {
         return Some((8, ListKind::Directory));
     }
     let ends = |ends: &[&str]| ends.iter().any(|end| lower.ends_with(end));
-    let sums = ["sha256sums", "sha512sums", "sha1sums", "md5sums"];
-    if ends(&["-checksum"]) || sums.iter().any(|sums| plain.ends_with(sums)) {
+    let sums = ["sha256sums", "sha512sums", "sha1sums", "md5sums", ".sha256sum", ".sha512sum"];
+    if ends(&["-checksum"]) || lower.starts_with("checksum.") || sums.iter().any(|sums| plain.ends_with(sums))
+    {
         return Some((9, ListKind::Other));
     }
-    ends(&STEM_SUFFIXES).then_some((10, ListKind::Other))
+    let others = lower == "products.xml" || ends(&[".digests"]);
+    (others || ends(&STEM_SUFFIXES)).then_some((10, ListKind::Other))
 }
 
 /// The whole list, if it is not too long.

@@ -4,7 +4,7 @@
 use super::sums::{Line, MOST_BYTES};
 use super::{Sums, discover};
 use crate::digest::{Algorithm, Value};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::source::{FileSource, read_vec};
 use std::io::Read;
 use std::path::Path;
@@ -33,7 +33,7 @@ impl Expected {
         Self { value: value.clone(), size: None, by: USER.to_owned(), others: Vec::new() }
     }
 
-    fn of(line: &Line, by: &str) -> Self {
+    pub(super) fn of(line: &Line, by: &str) -> Self {
         let algorithm = line.value.algorithm;
         let others = if line.is_ambiguous() { algorithm.same_length().collect() } else { Vec::new() };
         Self { value: line.value.clone(), size: line.size, by: by.to_owned(), others }
@@ -99,7 +99,10 @@ impl Expectations {
     /// `Usage` where no digest is found in it, or where it is about several other files.
     pub fn add_text(&mut self, text: &[u8], file: &Path) -> Result<()> {
         const WHAT: &str = "--expect";
-        let sums = Sums::pasted(text)?;
+        let sums = Sums::pasted(text).map_err(|error| match error.kind() {
+            Kind::Unsupported(_) => Error::usage("no digest is found in the text").of(WHAT),
+            _ => error,
+        })?;
         let mut lines = sums.for_file(file, Path::new(""));
         if lines.is_empty() {
             let mut names = sums.lines.iter().filter_map(|line| line.name.as_deref());
@@ -113,10 +116,11 @@ impl Expectations {
                 let bad = sums.bad.first()?;
                 Some(Error::usage(format!("line {}: {}", bad.line_number, bad.why)))
             });
-            return Err(trouble.unwrap_or_else(|| {
-                Error::usage(format!("the text is about several files, and none is {}", file.display()))
-            })
-            .of(WHAT));
+            return Err(trouble
+                .unwrap_or_else(|| {
+                    Error::usage(format!("the text is about several files, and none is {}", file.display()))
+                })
+                .of(WHAT));
         }
         self.digests.extend(lines.into_iter().map(|line| Expected::of(line, USER)));
         self.notes.extend(sums.remarks().into_iter().map(|note| (WHAT.to_owned(), note)));
@@ -145,6 +149,13 @@ impl Expectations {
     #[must_use]
     pub fn algorithms(&self) -> Vec<Algorithm> {
         let mut out = vec![Algorithm::Sha256];
+        out.extend(self.needed().into_iter().filter(|algorithm| *algorithm != Algorithm::Sha256));
+        out
+    }
+
+    /// The algorithms that are needed, and no other.
+    pub(super) fn needed(&self) -> Vec<Algorithm> {
+        let mut out = Vec::new();
         for expected in &self.digests {
             let cheap = expected.others.iter().filter(|other| CHEAP.contains(other));
             for algorithm in std::iter::once(&expected.value.algorithm).chain(cheap) {

@@ -5,13 +5,15 @@ pub mod discover;
 mod expect;
 pub mod hash;
 mod list;
+mod listed;
 mod run;
 pub mod sums;
 
 pub use check::{Amount, Check, Outcome, Verdict, structure};
 pub use discover::beside;
-pub use expect::{Expectations, Expected, read_list};
+pub use expect::{Expectations, Expected, read_list, read_text};
 pub use hash::hash;
-pub use list::{gnu_line, tag_line};
+pub use list::{escaped, gnu_line, tag_line};
+pub use listed::{Listed, ListedFile, Missing, Turnout, listed};
 pub use run::{Depth, Verified, digests, directory, verify};
 pub use sums::Sums;

@@ -100,7 +100,7 @@ pub fn verify(
 }
 
 /// Lists that give a size are believed before anything is read.
-fn sizes(expectations: &Expectations, have: u64) -> Vec<Check> {
+pub(super) fn sizes(expectations: &Expectations, have: u64) -> Vec<Check> {
     let wrong = expectations.digests.iter().filter_map(|expected| {
         let size = expected.size.filter(|&size| size != have)?;
         Some(Check {
@@ -141,7 +141,9 @@ pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
         if !expected.others.is_empty() {
             let names: Vec<&str> = expected.others.iter().map(|other| other.name()).collect();
             check.note = match check.outcome {
-                Outcome::Damaged => format!("differs; which digest it is was not said, and no {} matches", names.join(", ")),
+                Outcome::Damaged => {
+                    format!("differs; which digest it is was not said, and no {} matches", names.join(", "))
+                }
                 _ => format!("which digest it is was not said; as {} it matches", found.algorithm),
             };
         }

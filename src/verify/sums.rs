@@ -28,7 +28,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use names::{ELSEWHERE, Wanted, has_drive_or_stream, is_absolute, plain_name};
+use names::{ELSEWHERE, Wanted, is_absolute, plain_name};
+
+pub(super) use names::paths_in;
 
 /// Bytes that a list may have.
 pub const MOST_BYTES: u64 = 16 << 20;
@@ -290,17 +292,9 @@ impl Line {
     /// `None` for absolute names, names with `..`, and digits alone.
     #[must_use]
     pub fn path_beside(&self, list_dir: &Path) -> Option<PathBuf> {
-        let name = self.name.as_deref()?;
+        let name = self.name.as_deref().filter(|name| !is_absolute(name))?;
         let plain = plain_name(name);
-        let safe = |part: &str| {
-            !part.is_empty()
-                && part != ".."
-                && part != "."
-                && !part.contains('\0')
-                && !has_drive_or_stream(part)
-        };
-        let stays = !is_absolute(name) && plain.split('/').all(safe);
-        stays.then(|| plain.split('/').fold(list_dir.to_path_buf(), |path, part| path.join(part)))
+        names::stays(&plain).then(|| names::joined(list_dir, &plain))
     }
 }
 

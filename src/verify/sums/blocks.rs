@@ -4,7 +4,7 @@
 //! A block ends at an empty line behind a digest, and where a key comes again.
 
 use super::hint::{self, Named};
-use super::layout::{Reader, is_hex};
+use super::layout::{FEWEST_DIGITS, Reader, is_hex};
 use super::page::last_part;
 use crate::digest::Value;
 
@@ -57,6 +57,11 @@ impl Reader<'_> {
     /// Takes a line of a block.
     pub(super) fn key(&mut self, number: u64, line: &str) -> bool {
         let Some((key, value)) = split(line) else { return false };
+        // A file may be called `md5:…`, and then stands behind its digest.
+        let first = line.split_whitespace().next().unwrap_or_default().trim_start_matches('\\');
+        if first.len() >= FEWEST_DIGITS && is_hex(first) {
+            return false;
+        }
         let lower = key.to_ascii_lowercase();
         let Some(kind) = kind(&lower, key) else { return false };
         let value = unquoted(value);
@@ -209,9 +214,8 @@ mod tests {
         assert_eq!(split("$checksum64 = '12'"), Some(("checksum64", "'12'")));
         assert_eq!(split("**SHA-256**: `12`"), Some(("SHA-256", "`12`")));
         assert_eq!(unquoted(" '12',"), "12");
-        let is_sha256 = |key: &str| {
-            matches!(kind(key, key), Some(Key::Value(Some(Named::Known(Algorithm::Sha256)))))
-        };
+        let is_sha256 =
+            |key: &str| matches!(kind(key, key), Some(Key::Value(Some(Named::Known(Algorithm::Sha256)))));
         assert!(is_sha256("sha256") && !is_sha256("sha1"));
     }
 }

@@ -97,7 +97,9 @@ impl Reader<'_> {
         let Some((digits, bytes, path)) = sized(line) else { return false };
         let (named, basis) = match &self.indented {
             Some(named) => (named.clone(), Basis::Named),
-            None if line.starts_with([' ', '\t']) || line.contains('\t') => {
+            None if line.starts_with([' ', '\t'])
+                || line.get(digits.len()..).is_some_and(|rest| rest.starts_with('\t')) =>
+            {
                 match self.by_digits(digits.len()) {
                     Some(found) => found,
                     None => return false,

@@ -99,13 +99,13 @@ fn bags_encode_line_breaks_and_percent_signs() {
 
 #[test]
 fn rhash_and_freebsd_have_the_name_first() {
-    is(&format!("a b.txt  363a3020  {MD5}  {SHA1}\n"), "x", &["crc32 a b.txt", "md5 a b.txt", "sha1 a b.txt"]);
-    is(&format!("base.txz\t{SHA256}\t27\tbase\t\"Base\"\ton\n"), "MANIFEST", &["sha256 base.txz"]);
     is(
-        ";            6  03:23.27 2026-11-23 a b.txt\na b.txt 363A3020\n",
-        "x.sfv",
-        &["crc32 a b.txt 6"],
+        &format!("a b.txt  363a3020  {MD5}  {SHA1}\n"),
+        "x",
+        &["crc32 a b.txt", "md5 a b.txt", "sha1 a b.txt"],
     );
+    is(&format!("base.txz\t{SHA256}\t27\tbase\t\"Base\"\ton\n"), "MANIFEST", &["sha256 base.txz"]);
+    is(";            6  03:23.27 2026-11-23 a b.txt\na b.txt 363A3020\n", "x.sfv", &["crc32 a b.txt 6"]);
 }
 
 #[test]

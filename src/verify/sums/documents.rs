@@ -77,7 +77,8 @@ fn hashdeep(lines: &[(u64, &str)]) -> Sums {
             continue;
         }
         let fields: Vec<&str> = line.splitn(columns.len().max(1), ',').collect();
-        let (Some(("filename", kinds)), Some((name, values))) = (columns.split_last().map(|(l, k)| (*l, k)), fields.split_last())
+        let (Some(("filename", kinds)), Some((name, values))) =
+            (columns.split_last().map(|(l, k)| (*l, k)), fields.split_last())
         else {
             sums.not_understood.push(number);
             continue;
@@ -148,7 +149,9 @@ fn xml(text: &str) -> Result<Sums> {
 /// A `file` of a Metalink, or a `File` of `products.xml`.
 fn described(sums: &mut Sums, rows: &mut Rows<'_>, file: Node<'_, '_>) {
     let child = |names: &[&str]| file.children().find(|node| is(*node, names)).and_then(|node| words(&node));
-    let Some(name) = file.attribute("name").or_else(|| child(&["FileName"])).map(str::to_owned) else { return };
+    let Some(name) = file.attribute("name").or_else(|| child(&["FileName"])).map(str::to_owned) else {
+        return;
+    };
     let size = child(&["size", "Size"]).and_then(|bytes| bytes.parse().ok());
     let verification = file.children().find(|node| is(*node, &["verification"]));
     let hashes = file.children().chain(verification.into_iter().flat_map(|node| node.children()));

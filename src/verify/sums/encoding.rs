@@ -56,6 +56,7 @@ pub(super) fn utf8_or_windows(bytes: &[u8]) -> String {
 }
 
 /// A name's bytes before [`utf8_or_windows`], if it was not UTF-8.
+#[cfg(unix)]
 pub(super) fn windows_bytes(name: &str) -> Option<Vec<u8>> {
     let (bytes, _, lossy) = WINDOWS_1252.encode(name);
     (!lossy && !name.is_ascii()).then(|| bytes.into_owned())

@@ -17,8 +17,8 @@
 //! | name first | `x.iso  …`, `x.iso  CRC  MD5  SHA1` (rhash), `x.txz TAB … TAB 12` (FreeBSD) | `columns` |
 //! | page | digits anywhere, a file's name before or beside them | `page` |
 
-use super::hint::{self, Named};
 use super::blocks::Block;
+use super::hint::{self, Named};
 use super::page::Page;
 use super::{BadLine, Basis, Line, Sums, Unsupported, Why};
 use crate::digest::{Algorithm, Value};

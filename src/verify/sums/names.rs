@@ -1,8 +1,10 @@
 //! Names in lists, and whether they are those of a file.
 
 use super::encoding::utf8_or_windows;
+#[cfg(unix)]
+use super::encoding::windows_bytes;
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The rank of an absolute name that only ends as the file does.
 pub(super) const ELSEWHERE: usize = 1;
@@ -69,8 +71,57 @@ pub(super) fn is_absolute(name: &str) -> bool {
 }
 
 /// `C:x` is relative to another drive's directory; `x:y` names a second stream of `x`.
-pub(super) fn has_drive_or_stream(part: &str) -> bool {
+fn has_drive_or_stream(part: &str) -> bool {
     part.contains(':') && (cfg!(windows) || is_absolute(part))
+}
+
+/// True for a name of plain parts: nothing in it leads up or to another drive.
+pub(super) fn stays(plain: &str) -> bool {
+    plain.split('/').all(|part| {
+        !part.is_empty() && part != ".." && part != "." && !part.contains('\0') && !has_drive_or_stream(part)
+    })
+}
+
+/// The parts of a name, below a directory.
+pub(super) fn joined(dir: &Path, plain: &str) -> PathBuf {
+    plain.split('/').fold(dir.to_path_buf(), |path, part| path.join(part))
+}
+
+/// Where the file that a list calls `name` may be in `dir`, the likeliest first; nowhere for a name that
+/// leads out of it. An absolute name is one of the directory's if it begins with the directory.
+pub(in crate::verify) fn paths_in(name: &str, dir: &Path) -> Vec<PathBuf> {
+    let relative = if is_absolute(name) {
+        let whole = std::path::absolute(dir).ok();
+        let whole = whole.map(|dir| dir.to_string_lossy().replace('\\', "/"));
+        let slashed = name.replace('\\', "/");
+        let below = whole.and_then(|dir| {
+            let rest = slashed.strip_prefix(dir.trim_end_matches(['/', '.']))?;
+            Some(rest.strip_prefix('/')?.to_owned())
+        });
+        match below {
+            Some(below) => below,
+            None => return Vec::new(),
+        }
+    } else {
+        name.to_owned()
+    };
+    let mut paths = Vec::new();
+    let verbatim = relative.trim_start_matches("./");
+    let plain = plain_name(&relative);
+    // A backslash is a letter like others on Unix, unless the list is from Windows.
+    if !stays(&plain) {
+        return paths;
+    }
+    if cfg!(unix) && verbatim != plain {
+        paths.push(joined(dir, verbatim));
+    }
+    paths.push(joined(dir, &plain));
+    #[cfg(unix)]
+    if let Some(bytes) = windows_bytes(&plain) {
+        use std::os::unix::ffi::OsStrExt as _;
+        paths.push(dir.join(std::ffi::OsStr::from_bytes(&bytes)));
+    }
+    paths
 }
 
 /// Endings that say that a file is a list; what is before them is the name of the file it is about.

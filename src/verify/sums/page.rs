@@ -40,7 +40,9 @@ impl Reader<'_> {
     /// Digits anywhere in a line; names and headings in lines without.
     pub(super) fn anywhere(&mut self, number: u64, line: &str) -> bool {
         let words: Vec<&str> = line
-            .split(|c: char| c.is_whitespace() || matches!(c, '|' | ',' | ';' | '"' | '\'' | '`' | '(' | ')' | '='))
+            .split(|c: char| {
+                c.is_whitespace() || matches!(c, '|' | ',' | ';' | '"' | '\'' | '`' | '(' | ')' | '=')
+            })
             .map(|word| word.trim_matches(['*', ':', '[', ']', '<', '>']))
             .filter(|word| !word.is_empty())
             .take(MOST_WORDS)
@@ -49,7 +51,8 @@ impl Reader<'_> {
             let digits = digits_of(word);
             digits.len() >= FEWEST && is_hex(digits) && Algorithm::from_hex_len(digits.len()).is_some()
         };
-        let name = words.iter().find(|word| !is_value(word) && is_file_name(word)).map(|word| last_part(word));
+        let name =
+            words.iter().find(|word| !is_value(word) && is_file_name(word)).map(|word| last_part(word));
         let named: Vec<Named> = words.iter().filter_map(|word| hint::from_word(word)).collect();
         if !words.iter().any(|word| is_value(word)) {
             if let Some(name) = name {
@@ -125,7 +128,16 @@ mod tests {
         for word in ["a.iso", "https://x.org/d/a.tar.gz", "en_windows-10_x64.ISO", "a-1.2.7z"] {
             assert!(is_file_name(word), "{word}");
         }
-        for word in ["5.76", "GB", "https://example.org", "https://example.org/", ".iso", "me@example.org", "1.2.3", "example.org"] {
+        for word in [
+            "5.76",
+            "GB",
+            "https://example.org",
+            "https://example.org/",
+            ".iso",
+            "me@example.org",
+            "1.2.3",
+            "example.org",
+        ] {
             assert!(!is_file_name(word), "{word}");
         }
         assert_eq!(last_part("https://x.org/d/a.iso?mirror=1#top"), "a.iso");
