@@ -101,7 +101,7 @@ impl Expectations {
         const WHAT: &str = "--expect";
         let sums = Sums::pasted(text).map_err(|error| match error.kind() {
             Kind::Unsupported(_) => Error::usage("no digest is found in the text").of(WHAT),
-            _ => error,
+            _ => error.of(WHAT),
         })?;
         let mut lines = sums.for_file(file, Path::new(""));
         if lines.is_empty() {
@@ -191,7 +191,7 @@ impl Expectations {
 pub fn read_list(path: &Path) -> Result<Sums> {
     let name = path.to_string_lossy();
     if path == Path::new("-") {
-        return Sums::parse(&read_text(&mut std::io::stdin())?, "").map_err(|error| error.of(&name));
+        return Sums::read(&read_text(&mut std::io::stdin())?, "").map_err(|error| error.of(&name));
     }
     let source = FileSource::open(path)?;
     let len = crate::source::Source::len(&source);
@@ -199,7 +199,7 @@ pub fn read_list(path: &Path) -> Result<Sums> {
         return Err(Error::limit("bytes in a list of digests", MOST_BYTES).of(&name));
     }
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    Sums::parse(&read_vec(&source, 0, len)?, &file_name).map_err(|error| error.of(&name))
+    Sums::read(&read_vec(&source, 0, len)?, &file_name).map_err(|error| error.of(&name))
 }
 
 /// Reads text that may be a list, to its end.

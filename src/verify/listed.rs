@@ -78,10 +78,20 @@ impl Listed {
     }
 }
 
+/// Whether a name is the only one of its kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Uniqueness {
+    #[default]
+    Shared,
+    Unique,
+}
+
 /// A file of the list, with what the list says of it.
 #[derive(Default)]
 struct Wanted<'a> {
     lines: Vec<&'a Line>,
+    /// No other file of the list has the same last part of its name.
+    last_part: Uniqueness,
     trouble: Option<String>,
 }
 
@@ -168,7 +178,20 @@ fn in_order(sums: &Sums) -> Vec<(&str, Wanted<'_>)> {
             wanted.trouble.get_or_insert(trouble);
         }
     }
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for (name, _) in &files {
+        *counts.entry(last_part(name)).or_default() += 1;
+    }
+    for (name, wanted) in &mut files {
+        if counts.get(last_part(name)) == Some(&1) {
+            wanted.last_part = Uniqueness::Unique;
+        }
+    }
     files
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
 }
 
 fn one(
@@ -180,7 +203,7 @@ fn one(
     threads: usize,
     observer: &dyn Observer,
 ) -> Result<Turnout> {
-    let path = match place(name, list_dir) {
+    let path = match place(name, wanted.last_part, list_dir) {
         Place::At(path) => path,
         Place::Nowhere => return Ok(Turnout::Missing),
         Place::Outside => {
@@ -231,8 +254,10 @@ enum Place {
     Outside,
 }
 
-/// Names are looked up beside the list, then in the current directory; never outside of both.
-fn place(name: &str, list_dir: &Path) -> Place {
+/// Names are looked up beside the list, then in the current directory; never outside of both. An absolute
+/// name, as `Get-FileHash` and hashdeep write it, says where the file was elsewhere: a file of that last
+/// part beside the list is it.
+fn place(name: &str, last: Uniqueness, list_dir: &Path) -> Place {
     let list_dir = if list_dir.as_os_str().is_empty() { Path::new(".") } else { list_dir };
     let mut outside = true;
     for dir in [list_dir, Path::new(".")] {
@@ -242,6 +267,12 @@ fn place(name: &str, list_dir: &Path) -> Place {
             if path.symlink_metadata().is_ok() {
                 return Place::At(path);
             }
+        }
+    }
+    if outside && last == Uniqueness::Unique && super::sums::is_absolute(name) {
+        let mut paths = super::sums::paths_in(last_part(name), list_dir).into_iter();
+        if let Some(path) = paths.find(|path| path.symlink_metadata().is_ok()) {
+            return Place::At(path);
         }
     }
     if outside { Place::Outside } else { Place::Nowhere }
@@ -315,6 +346,15 @@ mod tests {
         }
         let (lines, verdict) = turnouts(&format!("{sum}  DIR/a\n"), Missing::Damaged);
         assert_eq!((lines, verdict), (vec!["DIR/a: ok".to_owned()], Verdict::Verified));
+    }
+
+    #[test]
+    fn an_absolute_name_of_elsewhere_is_the_file_beside_the_list() {
+        let sum = hex(Algorithm::Sha256, "one");
+        let (lines, verdict) = turnouts(&format!("SHA256  {sum}  C:\\ISO\\a\n"), Missing::Damaged);
+        assert_eq!((lines, verdict), (vec!["C:\\ISO\\a: ok".to_owned()], Verdict::Verified));
+        let (_, verdict) = turnouts(&format!("{sum}  /1/a\n{sum}  /2/a\n"), Missing::Damaged);
+        assert_eq!(verdict, Verdict::Unverified, "which of the two it is cannot be known");
     }
 
     #[test]

@@ -28,9 +28,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use names::{ELSEWHERE, Wanted, is_absolute, plain_name};
+use names::{ELSEWHERE, Wanted, plain_name};
 
-pub(super) use names::paths_in;
+pub(super) use names::{is_absolute, paths_in};
 
 /// Bytes that a list may have.
 pub const MOST_BYTES: u64 = 16 << 20;
@@ -153,7 +153,7 @@ impl Sums {
         Self::read(bytes, list_name).map_err(|error| error.of(list_name))
     }
 
-    fn read(bytes: &[u8], list_name: &str) -> Result<Self> {
+    pub(super) fn read(bytes: &[u8], list_name: &str) -> Result<Self> {
         let text = encoding::decode(bytes);
         if let Some(page) = web_page(&text) {
             return Err(page);
@@ -179,7 +179,10 @@ impl Sums {
     /// # Errors
     /// As [`Sums::parse`].
     pub fn pasted(text: &[u8]) -> Result<Self> {
-        Self::parse(text, "")
+        if text.len() as u64 > MOST_BYTES {
+            return Err(Error::limit("bytes in a checksum list", MOST_BYTES));
+        }
+        Self::read(text, "")
     }
 
     /// The digits without a name get the name of their list, without what says that it is one: those of

@@ -154,6 +154,109 @@ fn digits_alone_get_the_name_of_their_list() {
     assert_eq!(sums.lines[0].name, None);
 }
 
+/// What the programs themselves wrote, against what Python's hashlib says of their files.
+#[test]
+fn lists_by_real_programs_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sums");
+    let mut cases = 0;
+    for case in std::fs::read_dir(folder).unwrap() {
+        let case = case.unwrap().path();
+        let input = std::fs::read_dir(&case).unwrap().map(|entry| entry.unwrap().path());
+        let input = input.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("input."));
+        let input = input.last().unwrap();
+        let list_name = input.file_name().unwrap().to_string_lossy().replacen("input.", "", 1);
+        let sums = Sums::parse(&std::fs::read(&input).unwrap(), &list_name).unwrap();
+        let mut have: Vec<String> = sums
+            .lines
+            .iter()
+            .map(|line| {
+                let size = line.size.map_or("-".to_owned(), |size| size.to_string());
+                let name = line.name.as_deref().unwrap().replace('\\', "\\\\").replace('\n', "\\n");
+                format!("{} {} {size} {name}", line.value.algorithm, line.value.hex())
+            })
+            .collect();
+        let expected = std::fs::read_to_string(case.join("expected")).unwrap();
+        let mut want: Vec<&str> = expected.lines().collect();
+        have.sort();
+        want.sort_unstable();
+        assert_eq!(have, want, "{}", case.display());
+        assert!(sums.bad.is_empty() && sums.unsupported.is_empty(), "{}", case.display());
+        cases += 1;
+    }
+    assert!(cases >= 12, "only {cases} lists were found");
+}
+
+/// Samples that are not in the repository: file, how many digests it has, the first of them or what is said instead.
+const SAMPLES: [(&str, usize, &str); 31] = [
+    ("Fedora-CHECKSUM", 1, "sha256 Fedora-WS.iso 2398523392"),
+    ("Qubes.iso.DIGESTS", 4, "md5 Q.iso"),
+    ("SHA256SUMS", 3, "sha256 a.iso"),
+    ("a.iso.sha256", 1, "sha256 a.iso"),
+    ("a.meta4", 1, "sha256 a.iso 6"),
+    ("b2sums.txt", 1, "blake2b a.iso"),
+    ("bom.sha256", 1, "sha256 a.iso"),
+    ("bsd.txt", 2, "sha256 a.iso"),
+    ("certutil10.txt", 1, "sha256 a.iso"),
+    ("certutil7.txt", 1, "sha1 a.iso"),
+    ("certutil_de.txt", 1, "sha256 a.iso"),
+    ("crlf.sha256", 3, "sha256 a.iso"),
+    ("deb822.txt", 1, "sha256 main/Packages 1234"),
+    ("gentoo.DIGESTS", 2, "blake2b a.iso"),
+    ("manifest-sha256.txt", 1, "sha256 data/a b.bin"),
+    ("md5sum.txt", 2, "md5 ./pool/a.deb"),
+    ("msdn.txt", 2, "sha1 en_windows_10_x64_dvd_1.iso"),
+    ("oci.txt", 1, "sha256 ?"),
+    ("openssl.txt", 2, "sha256 a.iso"),
+    ("products.xml", 1, "sha1 19041.esd 3328489790"),
+    ("ps.csv", 1, "sha256 C:\\ISO\\a.iso"),
+    ("pslist.txt", 1, "sha512 C:\\ISO\\a.iso"),
+    ("pstable.txt", 1, "sha256 C:\\ISO\\a.iso"),
+    ("setup.exe.sha256", 1, "sha256 setup.exe"),
+    ("single.sha256", 1, "sha256 a.iso"),
+    ("u16bom.sha256", 1, "sha256 a.iso"),
+    ("winget.yaml", 1, "sha256 setup.exe"),
+    ("x.hashdeep", 6, "md5 /tmp/research/verify/ck/a.txt 6"),
+    ("x.sfv", 2, "crc32 a.iso"),
+    ("html404.sha256", 0, "is a web page, not a checksum list"),
+    ("pstrunc.txt", 0, "the value is cut off with dots; use Format-List"),
+];
+
+#[test]
+fn the_samples_of_every_dialect_are_read() {
+    use std::io::Write as _;
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("shared/corpus");
+    let corpus = std::env::var_os("DISCLESS_CORPUS").map_or(beside, PathBuf::from).join("checksums");
+    if !corpus.is_dir() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: {} is not there (DISCLESS_CORPUS names another corpus); nothing was read",
+            corpus.display()
+        );
+        return;
+    }
+    for (name, digests, first) in SAMPLES {
+        let sums = Sums::parse(&std::fs::read(corpus.join(name)).unwrap(), name);
+        if digests == 0 {
+            let said = match sums {
+                Ok(sums) => sums.bad[0].why.to_string(),
+                Err(error) => error.kind().to_string(),
+            };
+            assert_eq!(said, first, "{name}");
+            continue;
+        }
+        let sums = sums.unwrap().named_by_list(name);
+        let line = &sums.lines[0];
+        let size = line.size.map_or(String::new(), |size| format!(" {size}"));
+        let name_there = line.name.as_deref().unwrap_or("?");
+        assert_eq!(format!("{} {name_there}{size}", line.value.algorithm), first, "{name}");
+        assert_eq!(sums.lines.len(), digests, "{name}");
+        assert!(sums.bad.is_empty() && sums.unsupported.is_empty(), "{name}");
+        if name == "Fedora-CHECKSUM" {
+            assert_eq!(sums.remarks(), ["1 line not understood, line 6 first"]);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn hostile_documents_do_no_harm(

@@ -65,7 +65,7 @@ pub(super) fn plain_name(name: &str) -> Cow<'_, str> {
     if slashed.starts_with("./") { Cow::Owned(slashed.trim_start_matches("./").to_owned()) } else { slashed }
 }
 
-pub(super) fn is_absolute(name: &str) -> bool {
+pub(in crate::verify) fn is_absolute(name: &str) -> bool {
     let drive = matches!(name.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
     name.starts_with(['/', '\\']) || drive
 }
