@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
         if let Some(taken) = self.file_hash_list(at, number) {
             return taken;
         }
-        if self.csv(number, line) || self.sfv(number, line) || self.tagged(number, line) {
+        if self.csv(number, line) || self.tagged(number, line) || self.sfv(number, line) {
             return 1;
         }
         if self.certutil(number, line, next) {

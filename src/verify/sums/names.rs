@@ -124,8 +124,8 @@ pub(in crate::verify) fn paths_in(name: &str, dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Endings that say that a file is a list; what is before them is the name of the file it is about.
-const ENDINGS: [&str; 8] = [".txt", ".asc", ".sig", ".sum", ".sums", ".sfv", ".hash", ".digests"];
+/// Endings of lists beside the names of digests; what is before them is the name of the file it is about.
+const ENDINGS: [&str; 5] = ["sfv", "hash", "sum", "sums", "digests"];
 
 /// The file that a list is about by its own name: `x.iso` for `x.iso.sha256`, `x.iso.sha256.txt` and
 /// `CHECKSUM.SHA256-x.iso`.
@@ -134,20 +134,22 @@ pub(super) fn of_list(list_name: &str) -> Option<&str> {
     if let Some((_, file)) = name.strip_prefix("CHECKSUM.").and_then(|rest| rest.split_once('-')) {
         return Some(file).filter(|file| !file.is_empty());
     }
+    let wrapped = |text: &str| {
+        let (_, ending) = text.rsplit_once('.')?;
+        ["txt", "asc", "sig"].contains(&ending.to_ascii_lowercase().as_str()).then_some(ending.len() + 1)
+    };
     let mut rest = name;
-    let mut is_list = false;
-    loop {
-        let Some((stem, ending)) = rest.rsplit_once('.') else { break };
-        let lower = ending.to_ascii_lowercase();
-        let digest = lower.strip_suffix("sums").or_else(|| lower.strip_suffix("sum")).unwrap_or(&lower);
-        if super::hint::from_word(digest).is_none() && !ENDINGS.contains(&format!(".{lower}").as_str()) {
-            break;
-        }
-        is_list |= !matches!(lower.as_str(), "txt" | "asc" | "sig");
-        rest = stem;
+    while let Some(more) = wrapped(rest) {
+        rest = rest.get(..rest.len() - more)?;
     }
-    let dashed = rest.strip_suffix("-CHECKSUM");
-    (is_list || dashed.is_some()).then_some(dashed.unwrap_or(rest)).filter(|file| !file.is_empty())
+    if let Some(file) = rest.strip_suffix("-CHECKSUM") {
+        return Some(file).filter(|file| !file.is_empty());
+    }
+    let (file, ending) = rest.rsplit_once('.')?;
+    let lower = ending.to_ascii_lowercase();
+    let digest = lower.strip_suffix("sums").or_else(|| lower.strip_suffix("sum")).unwrap_or(&lower);
+    let is_list = super::hint::from_word(digest).is_some() || ENDINGS.contains(&lower.as_str());
+    is_list.then_some(file).filter(|file| !file.is_empty())
 }
 
 #[cfg(test)]
@@ -160,6 +162,7 @@ mod tests {
             ("x.iso.sha256", Some("x.iso")),
             ("d/x.iso.SHA512SUM", Some("x.iso")),
             ("x.iso.sha256.txt", Some("x.iso")),
+            ("x.txt.sha256", Some("x.txt")),
             ("x.iso.sha3-256.asc", Some("x.iso")),
             ("CHECKSUM.SHA256-x.iso", Some("x.iso")),
             ("x.iso-CHECKSUM", Some("x.iso")),

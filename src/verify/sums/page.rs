@@ -43,7 +43,7 @@ impl Reader<'_> {
             .split(|c: char| {
                 c.is_whitespace() || matches!(c, '|' | ',' | ';' | '"' | '\'' | '`' | '(' | ')' | '=')
             })
-            .map(|word| word.trim_matches(['*', ':', '[', ']', '<', '>']))
+            .map(|word| without_stop(word.trim_matches(['*', ':', '[', ']', '<', '>', '!', '?'])))
             .filter(|word| !word.is_empty())
             .take(MOST_WORDS)
             .collect();
@@ -88,6 +88,11 @@ impl Reader<'_> {
         }
         true
     }
+}
+
+/// A word without the full stop of its sentence. Dots that stand for what was cut off stay.
+fn without_stop(word: &str) -> &str {
+    word.strip_suffix('.').filter(|word| !word.ends_with('.')).unwrap_or(word)
 }
 
 /// What is behind the last colon or dash: `sha256:…` in the middle of a line.
