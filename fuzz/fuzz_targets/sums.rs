@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 
 fuzz_target!(|data: &[u8]| {
     let here = Path::new("/nowhere");
-    for name in ["SHA256SUMS", "medium.iso.md5", "CHECKSUM", "medium.sfv"] {
+    for name in ["SHA256SUMS", "medium.iso.md5", "CHECKSUM", "medium.sfv", "manifest-sha256.txt", "medium.meta4", ""] {
         let sums = match Sums::parse(data, name) {
             Ok(sums) => sums,
             Err(error) => {
@@ -31,5 +31,7 @@ fuzz_target!(|data: &[u8]| {
             let _ = sums.for_file(Path::new(file), here);
             let _ = sums.trouble_for(Path::new(file), here);
         }
+        let _ = sums.remarks();
+        let _ = sums.named_by_list(name);
     }
 });

@@ -202,6 +202,12 @@ pub(crate) struct Expected {
     /// The CRC-32 it ought to have
     #[arg(long, value_name = "HEX")]
     pub(crate) crc32: Vec<String>,
+    /// Any digest it ought to have: blake3:…, sha3-256:…
+    #[arg(long, value_name = "ALGO:HEX")]
+    pub(crate) digest: Vec<String>,
+    /// Pasted text with a digest anywhere in it; `-` reads standard input
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) expect: Vec<String>,
     /// A list of digests that names the source
     #[arg(long, value_name = "FILE")]
     pub(crate) sums: Vec<PathBuf>,
@@ -230,20 +236,44 @@ impl Expected {
             .flat_map(|(algorithm, values)| {
                 values.iter().map(move |hex| Value::from_hex(algorithm, hex.trim()))
             })
+            .chain(self.digest.iter().map(|text| Value::from_prefixed(text)))
             .collect()
     }
 
     /// True where nothing was given.
     pub(crate) fn is_empty(&self) -> bool {
         let signed = !self.key.is_empty() || !self.signature.is_empty();
-        !signed && self.sums.is_empty() && self.values().is_ok_and(|values| values.is_empty())
+        let said = !self.sums.is_empty() || !self.expect.is_empty();
+        !signed && !said && self.values().is_ok_and(|values| values.is_empty())
     }
 }
 
+/// Where lists are looked for, as `verify/discover` does it.
+const DISCOVERY: &str = "\
+Without a digest, --expect or --sums, lists of digests are looked for beside the
+source, in this order; what says something about it first ends the search:
+  1. lists named for it: NAME.sha256, .sha512, .sha1, .md5, .b3, .DIGESTS,
+     .meta4, .sfv and their like; the same in place of its extension;
+     NAME-CHECKSUM; CHECKSUM.SHA256-NAME
+  2. lists of the directory: SHA512SUMS, SHA256SUMS, SHA1SUMS, MD5SUMS (any case,
+     .txt, - or _), b2sums.txt, SHA256.sig, CHECKSUM, checksums*.txt, *-CHECKSUM,
+     *_SHA256SUMS, *.sha256 and their like, products.xml, *.meta4, *.hashdeep
+A list found beside a file proves that the transfer went well, not who made it.
+A list may have any layout that is in use: GNU, BSD, OpenSSL, SFV, rhash, hashdeep,
+certutil, Get-FileHash, Metalink, BagIt, Debian, winget, text from a web page.
+
+Examples:
+  discless verify setup.iso --sha256 HASH
+  discless verify setup.iso --expect \"$(xclip -o)\"
+  discless verify --check-all SHA256SUMS --ignore-missing
+
+Exit codes: 0 verified, 1 it is damaged or another, 2 could not do it,
+3 nothing vouched for it";
+
 #[derive(Debug, ClapArgs)]
-#[command(after_help = MEMORY)]
+#[command(after_help = MEMORY, after_long_help = DISCOVERY)]
 pub(crate) struct Verify {
-    /// Files, directories (with --sums), `-`, or OUTER!/MEMBER
+    /// Files, directories (with --sums), `-`, or OUTER!/MEMBER; with --check-all, lists
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<String>,
     #[command(flatten)]
@@ -260,6 +290,16 @@ pub(crate) struct Verify {
     /// Certificates that signatures may end at, besides Microsoft's: a PEM file, or `system`
     #[arg(long, value_name = "FILE")]
     pub(crate) roots: Vec<String>,
+    /// The sources are lists of digests: verify every file that they name
+    #[arg(long, conflicts_with_all = ["deep", "no_sidecars", "sums", "expect", "digest", "sha256", "sha512",
+        "sha384", "sha224", "sha1", "md5", "crc32"])]
+    pub(crate) check_all: bool,
+    /// With --check-all: files that are not there do not matter, if others are
+    #[arg(long, requires = "check_all")]
+    pub(crate) ignore_missing: bool,
+    /// With --check-all: lines that are not understood are an error
+    #[arg(long, requires = "check_all")]
+    pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
 }

@@ -179,7 +179,11 @@ fn verified(
             progress.advance(bytes);
             !progress.cancelled()
         });
-        let values = values.map_err(|error| error.of(name))?;
+        let mut values = values.map_err(|error| error.of(name))?;
+        let more = expected.second_look(&values);
+        if !more.is_empty() {
+            values.extend(verify::hash(&**source, &more, ui.threads, &progress).map_err(|e| e.of(name))?);
+        }
         checks.extend(verify::digests(expected, &values));
         checks.extend(expected.proofs.check(&**source, &progress).map_err(|error| error.of(name))?);
         sha256 = values.iter().find(|value| value.algorithm == Algorithm::Sha256).map(Value::hex);

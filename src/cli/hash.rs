@@ -10,7 +10,7 @@ use discless::observe::Observer;
 use discless::{Error, Result, report, verify};
 
 pub(super) fn run(ui: &Ui, args: &Hash) -> Result<Exit> {
-    let algorithms = args.algo.iter().map(|name| algorithm(name)).collect::<Result<Vec<_>>>()?;
+    let algorithms = args.algo.iter().map(|name| Algorithm::named(name)).collect::<Result<Vec<_>>>()?;
     let mut out = Vec::new();
     let mut exit = Exit::Good;
     for spec in &args.sources {
@@ -35,13 +35,6 @@ pub(super) fn run(ui: &Ui, args: &Hash) -> Result<Exit> {
         ui.document(&report::Document::new("hash", out))?;
     }
     Ok(exit)
-}
-
-fn algorithm(name: &str) -> Result<Algorithm> {
-    Algorithm::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
-        Error::usage(format!("no digest is called {name}; there are {}", known.join(", ")))
-    })
 }
 
 fn one(ui: &Ui, spec: &str, algorithms: &[Algorithm]) -> Result<(report::Source, Vec<Value>)> {

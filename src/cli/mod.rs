@@ -3,6 +3,7 @@
 mod args;
 mod builds;
 mod cat;
+mod check_all;
 mod extract;
 mod formats;
 mod generate;

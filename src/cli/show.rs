@@ -186,7 +186,13 @@ pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
                     "{style}verified{style:#}: the whole file is what {by}, signed{weak}; revocation not checked\n"
                 );
             }
-            let by = if by == "user" { format!("--{what}") } else { list_name(by) };
+            let by = match (by, what) {
+                ("user", "sha256" | "sha512" | "sha384" | "sha224" | "sha1" | "md5" | "crc32") => {
+                    format!("--{what}")
+                }
+                ("user", _) => format!("the given {what}"),
+                (list, _) => list_name(list),
+            };
             let only = if strong.is_some() { "" } else { ", by a weak digest only" };
             format!("{style}verified{style:#}: {whole} {by} names{only}\n")
         }

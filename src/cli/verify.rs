@@ -26,6 +26,14 @@ pub(super) fn exit(verdict: Verdict) -> Exit {
 pub(super) fn expectations(expected: &Expected, named: &Named) -> Result<Expectations> {
     let mut out = Expectations::given(&expected.values()?);
     out.proofs = Proofs::named(&expected.key, &expected.signature)?;
+    for text in &expected.expect {
+        let file = Path::new(&named.name);
+        if text == "-" {
+            out.add_text(&verify::read_text(&mut std::io::stdin())?, file)?;
+        } else {
+            out.add_text(text.as_bytes(), file)?;
+        }
+    }
     for list in &expected.sums {
         out.add_list(list, Path::new(&named.name))?;
     }
@@ -47,8 +55,12 @@ pub(super) fn add_beside(given: &Expected, name: &str, expectations: &mut Expect
 }
 
 pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
+    if args.check_all {
+        return super::check_all::run(ui, args);
+    }
     let options = options(ui, &args.opening);
-    if args.sources.len() > 1 && !args.expected.values()?.is_empty() {
+    let is_of_one = !args.expected.values()?.is_empty() || !args.expected.expect.is_empty();
+    if args.sources.len() > 1 && is_of_one {
         return Err(Error::usage("one digest cannot be that of several sources: verify them one by one"));
     }
     let mut reports = Vec::new();

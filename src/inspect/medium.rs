@@ -185,6 +185,7 @@ fn editions(
                 index: u32::try_from(out.len()).unwrap_or(u32::MAX).saturating_add(1),
                 name: one.value.clone(),
                 id: one.value.clone(),
+                installation: String::new(),
                 platform: platform.to_owned(),
                 build: build.to_owned(),
                 bytes: 0,

@@ -1,11 +1,12 @@
 //! Checksum lists beside a file.
 //!
-//! First those that are named for the file (`x.iso.sha256`, `x.sha256`, `x.iso-CHECKSUM`), then those
-//! that a directory has (`SHA256SUMS`, `md5sum.txt`, `CHECKSUM`, `*.sha256`). The first of these tiers
-//! that says something about the file ends the search; all its lists count. A list that does not name
-//! the file is passed over. What is found here proves that the transfer went well; who made it, only a
-//! signature tells. A list with a signature around it (`SHA256SUMS.asc`, `SHA256.sig`) is read in place
-//! of the same list without.
+//! First those that are named for the file (`x.iso.sha256`, `x.sha256`, `x.iso.meta4`, `x.iso.DIGESTS`,
+//! `x.iso-CHECKSUM`, `CHECKSUM.SHA256-x.iso`), then those that a directory has (`SHA256SUMS`, `md5sum.txt`,
+//! `b2sums.txt`, `CHECKSUM`, `SHA256.sig`, `products.xml`, `*-CHECKSUM`, `*.sha256`, `*.meta4`, `*.hashdeep`). The
+//! first of these tiers that says something about the file ends the search; all its lists count. A list
+//! that does not name the file is passed over. What is found here proves that the transfer went well; who
+//! made it, only a signature tells. A list with a signature around it (`SHA256SUMS.asc`, `SHA256.sig`) is
+//! read in place of the same list without.
 
 use super::signature::{Text, is_replaced, without_ending};
 use super::sums::{Line, MOST_BYTES, Sums};
@@ -22,7 +23,7 @@ const MOST_LISTS: usize = 64;
 const MOST_NAMES: usize = 100_000;
 
 /// What is added to the file's name, the strongest digest of the usual ones first.
-const SUFFIXES: [&str; 17] = [
+const SUFFIXES: [&str; 34] = [
     ".sha256",
     ".sha512",
     ".sha1",
@@ -35,16 +36,46 @@ const SUFFIXES: [&str; 17] = [
     ".sha512.txt",
     ".sha1.txt",
     ".md5.txt",
+    ".sha256.asc",
+    ".sha512.asc",
     ".sha384",
     ".sha224",
+    ".b3",
+    ".blake3",
+    ".b2",
+    ".blake2b",
+    ".sha3-256",
+    ".sha3-512",
+    ".sha512-256",
     ".DIGESTS",
+    ".DIGESTS.asc",
+    ".meta4",
+    ".metalink",
+    ".hashdeep",
+    ".sums",
+    ".checksum",
+    ".hash",
     ".sfv",
     "-CHECKSUM",
+    ".CHECKSUM",
 ];
 
 /// What takes the place of the file's extension.
-const STEM_SUFFIXES: [&str; 9] =
-    [".sha256", ".sha512", ".sha1", ".md5", ".sha256sum", ".sha512sum", ".sha1sum", ".md5sum", ".sfv"];
+const STEM_SUFFIXES: [&str; 13] = [
+    ".sha256",
+    ".sha512",
+    ".sha1",
+    ".md5",
+    ".sha256sum",
+    ".sha512sum",
+    ".sha1sum",
+    ".md5sum",
+    ".sfv",
+    ".b3",
+    ".meta4",
+    ".metalink",
+    ".hashdeep",
+];
 
 /// A list beside the file.
 #[derive(Debug)]
@@ -53,6 +84,8 @@ pub struct Found {
     pub path: PathBuf,
     /// Its lines about the file.
     pub lines: Vec<Line>,
+    /// What in it does not count.
+    pub remarks: Vec<String>,
     /// Why it has none, though it is meant for the file: it is a web page, it contradicts itself, its
     /// line is cut off. Such a list does not end the search.
     pub unusable: Option<Error>,
@@ -212,7 +245,7 @@ impl Search<'_> {
             return None;
         }
         let unusable =
-            |error| Found { path: path.clone(), lines: Vec::new(), unusable: Some(error), text: None };
+            |error| Found { path: path.clone(), lines: Vec::new(), remarks: Vec::new(), unusable: Some(error), text: None };
         let plain = without_ending(list);
         let text = read(&path).and_then(Text::of);
         // A signature alone is no list.
@@ -227,7 +260,7 @@ impl Search<'_> {
         };
         let lines = self.lines(&sums, kind);
         if !lines.is_empty() {
-            return Some(Found { path, lines, unusable: None, text: Some(text) });
+            return Some(Found { path, lines, remarks: sums.remarks(), unusable: None, text: Some(text) });
         }
         let mut troubled =
             sums.bad.iter().map(|bad| &bad.name).chain(sums.unsupported.iter().map(|other| &other.name));
@@ -278,7 +311,7 @@ fn shared(name: &str) -> Option<(u8, ListKind)> {
     let lower = without_ending(name).unwrap_or(name).to_ascii_lowercase();
     let plain = lower.strip_suffix(".txt").unwrap_or(&lower);
     let joined: String = plain.chars().filter(|c| !matches!(c, '-' | '_')).collect();
-    let digests = ["sha512", "sha256", "sha384", "sha1", "md5"];
+    let digests = ["sha512", "sha256", "sha384", "b2", "b3", "sha1", "md5"];
     let named = |ends: &[&str]| {
         (0u8..).zip(digests).find_map(|(rank, digest)| {
             let rest = joined.strip_prefix(digest)?;
@@ -288,17 +321,23 @@ fn shared(name: &str) -> Option<(u8, ListKind)> {
     if let Some(found) = named(&["sums", "sum", ""]) {
         return Some(found);
     }
+    // As OpenBSD has it: `signify -e` puts the signature above the list.
+    if matches!(name, "SHA256" | "SHA256.sig" | "SHA512" | "SHA512.sig") {
+        return Some((7, ListKind::Directory));
+    }
     if joined.starts_with("checksum")
         && (lower.ends_with(".txt") || matches!(plain, "checksum" | "checksums"))
     {
         return Some((8, ListKind::Directory));
     }
     let ends = |ends: &[&str]| ends.iter().any(|end| lower.ends_with(end));
-    let sums = ["sha256sums", "sha512sums", "sha1sums", "md5sums"];
-    if ends(&["-checksum"]) || sums.iter().any(|sums| plain.ends_with(sums)) {
+    let sums = ["sha256sums", "sha512sums", "sha1sums", "md5sums", ".sha256sum", ".sha512sum"];
+    if ends(&["-checksum"]) || lower.starts_with("checksum.") || sums.iter().any(|sums| plain.ends_with(sums))
+    {
         return Some((9, ListKind::Other));
     }
-    ends(&STEM_SUFFIXES).then_some((10, ListKind::Other))
+    let others = lower == "products.xml" || ends(&[".digests"]);
+    (others || ends(&STEM_SUFFIXES)).then_some((10, ListKind::Other))
 }
 
 /// The whole list, if it is not too long.

@@ -101,7 +101,11 @@ pub fn verify(
         }),
         None => hash(&**source, &algorithms, threads, observer),
     };
-    let values = values.map_err(|error| error.of(name))?;
+    let mut values = values.map_err(|error| error.of(name))?;
+    let more = expectations.second_look(&values);
+    if !more.is_empty() {
+        values.extend(hash(&**source, &more, threads, observer).map_err(|error| error.of(name))?);
+    }
     checks.extend(of_itself.and_then(|implanted| implanted.check(source.len(), &mut coverage)));
     checks.extend(digests(expectations, &values));
     checks.extend(expectations.proofs.check(&**source, observer).map_err(|error| error.of(name))?);
@@ -116,7 +120,7 @@ pub fn verify(
 }
 
 /// Lists that give a size are believed before anything is read.
-fn sizes(expectations: &Expectations, have: u64) -> Vec<Check> {
+pub(super) fn sizes(expectations: &Expectations, have: u64) -> Vec<Check> {
     let wrong = expectations.digests.iter().filter_map(|expected| {
         let size = expected.size.filter(|&size| size != have)?;
         Some(Check {
@@ -152,9 +156,24 @@ fn not_opened(error: Error, expectations: &Expectations) -> Result<Option<Check>
 pub fn digests(expectations: &Expectations, values: &[Value]) -> Vec<Check> {
     let mut checks: Vec<Check> = expectations.proofs.of_lists().to_vec();
     for expected in &expectations.digests {
-        if let Some(found) = values.iter().find(|value| value.algorithm == expected.value.algorithm) {
-            checks.push(expectations.proofs.weighed(Check::digest(&expected.value, found, &expected.by)));
+        let Some(found) = expected.found(values) else { continue };
+        // Where the length alone told, the value is of the digest that it matches.
+        let meant = if found.bytes == expected.value.bytes { found } else { &expected.value };
+        let mut check = Check::digest(meant, found, &expected.by);
+        if !expected.others.is_empty() {
+            let names: Vec<&str> = expected.others.iter().map(|other| other.name()).collect();
+            check.note = match check.outcome {
+                Outcome::Damaged => {
+                    format!("differs; which digest it is was not said, and no {} matches", names.join(", "))
+                }
+                _ => format!("which digest it is was not said; as {} it matches", found.algorithm),
+            };
         }
+        checks.push(expectations.proofs.weighed(check));
+    }
+    for (list, note) in &expectations.notes {
+        let list = list.rsplit(['/', '\\']).next().unwrap_or(list);
+        checks.push(Check::new("list", Outcome::Unchecked, list, format!("{list}: {note}")));
     }
     for (list, error) in &expectations.unusable {
         checks.push(Check::new("list", Outcome::Unchecked, list, error.kind().to_string()));

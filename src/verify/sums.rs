@@ -1,26 +1,42 @@
 //! Lists of digests as publishers and people keep them, and which of their lines is about a file.
 //!
-//! coreutils, BSD, OpenSSL, SFV, certutil and `Get-FileHash` layouts are read, each line for itself
-//! (see `layout.rs`), in UTF-8, UTF-16 and Latin-1. Names are data: they are compared, and opened only
-//! through [`Line::path_beside`]. Of a list that is signed in the clear, only what is signed counts;
-//! the signature itself is not checked here.
+//! Lists of lines are read each line for itself (see `layout.rs` for the layouts), lists that are whole
+//! documents (Metalink, hashdeep, `products.xml`, `.treeinfo`) in `documents.rs`; all in UTF-8, UTF-16
+//! and Windows-1252. Names are data: they are compared, and opened only through [`Line::path_beside`].
+//! Of a list that is signed in the clear, only what is signed counts; the signature itself is not
+//! checked here.
 //!
-//! Limits: 16 MiB a list, a million lines. Metalink, hashdeep, Debian's `Release` and winget manifests
-//! are not read, nor are digests other than [`Algorithm`]'s.
+//! Which digest a value is of says the line itself, else the section it is in, else the list's name,
+//! else its length. Several digests have values of 64 or 128 digits: where nothing but the length tells,
+//! [`Line::basis`] says so, and the value may be any of [`Algorithm::same_length`].
+//!
+//! Limits: 16 MiB a list, a million lines.
 
+mod blocks;
+mod columns;
+mod documents;
+mod encoding;
 mod hint;
 mod layout;
+mod names;
+mod page;
 
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Result};
-use crate::text::{utf8_or_latin1, utf16_be, utf16_le};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use names::{ELSEWHERE, Wanted, plain_name};
+
+pub(super) use names::{is_absolute, paths_in};
+
 /// Bytes that a list may have.
 pub const MOST_BYTES: u64 = 16 << 20;
+
+/// Notes that are told of one list.
+const MOST_REMARKS: usize = 8;
 
 /// What a list says.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +47,10 @@ pub struct Sums {
     pub bad: Vec<BadLine>,
     /// Lines with a digest that is not computed here.
     pub unsupported: Vec<Unsupported>,
-    /// Other lines that are neither empty nor comments.
-    pub not_understood: u64,
+    /// Numbers of the other lines that are neither empty nor comments.
+    pub not_understood: Vec<u64>,
+    /// What the list also has, and is not used.
+    pub notes: Vec<String>,
     /// Lines before or after the signed part of a list that is signed in the clear; they do not count.
     pub outside_signature: u64,
 }
@@ -44,10 +62,23 @@ pub struct Line {
     pub name: Option<String>,
     /// The digest.
     pub value: Value,
+    /// How it is known which digest it is.
+    pub basis: Basis,
     /// The file's size in bytes, where the list gives one.
     pub size: Option<u64>,
     /// The line it is on, from 1.
     pub line_number: u64,
+}
+
+/// How it is known which digest a value is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// Its line or its section names the digest.
+    Named,
+    /// The list's name does.
+    ListName,
+    /// Nothing does: it is taken for the usual one of its length.
+    Length,
 }
 
 /// A line that is meant to give a digest and does not.
@@ -76,6 +107,11 @@ pub enum Why {
         /// Hexadecimal digits that are there.
         digits: usize,
     },
+    /// The line names its digest, and the value is neither hexadecimal digits nor base64 of one.
+    NoValue {
+        /// The digest.
+        algorithm: Algorithm,
+    },
     /// A table that was too narrow replaced the end of the value by dots.
     Shortened,
 }
@@ -98,6 +134,7 @@ impl fmt::Display for Why {
                 write!(f, "a {algorithm} value has {} digits, not {digits}", algorithm.len() * 2)
             }
             Self::NoSuchLength { digits } => write!(f, "no digest has values of {digits} digits"),
+            Self::NoValue { algorithm } => write!(f, "what stands there is no {algorithm} value"),
             Self::Shortened => f.write_str("the value is cut off with dots; use Format-List"),
         }
     }
@@ -116,17 +153,19 @@ impl Sums {
         Self::read(bytes, list_name).map_err(|error| error.of(list_name))
     }
 
-    fn read(bytes: &[u8], list_name: &str) -> Result<Self> {
-        let text = decode(bytes);
+    pub(super) fn read(bytes: &[u8], list_name: &str) -> Result<Self> {
+        let text = encoding::decode(bytes);
         if let Some(page) = web_page(&text) {
             return Err(page);
         }
-        if is_other_format(&text) {
-            return Err(not_understood());
-        }
         let (lines, outside_signature) = signed_part(numbered(&text))?;
-        let sums = layout::Reader::new(&lines, list_name).read();
-        let mut sums = sums.ok_or_else(|| Error::limit("lines in a checksum list", layout::MOST_LINES))?;
+        let mut sums = match documents::read(&lines, &text) {
+            Some(sums) => sums?,
+            None if text.trim_start().starts_with(['{', '[']) => return Err(not_understood()),
+            None => layout::Reader::new(&lines, list_name)
+                .read()
+                .ok_or_else(|| Error::limit("lines in a checksum list", layout::MOST_LINES))?,
+        };
         sums.outside_signature = outside_signature;
         if sums.lines.is_empty() && sums.bad.is_empty() && sums.unsupported.is_empty() {
             return Err(not_understood());
@@ -135,11 +174,38 @@ impl Sums {
         Ok(sums)
     }
 
+    /// The same for text that a person pasted: digits alone in a line count, whatever stands around them.
+    ///
+    /// # Errors
+    /// As [`Sums::parse`].
+    pub fn pasted(text: &[u8]) -> Result<Self> {
+        if text.len() as u64 > MOST_BYTES {
+            return Err(Error::limit("bytes in a checksum list", MOST_BYTES));
+        }
+        Self::read(text, "")
+    }
+
+    /// The digits without a name get the name of their list, without what says that it is one: those of
+    /// `x.iso.sha256` are about `x.iso`.
+    #[must_use]
+    pub fn named_by_list(mut self, list_name: &str) -> Self {
+        if let Some(name) = names::of_list(list_name) {
+            for line in self.lines.iter_mut().filter(|line| line.name.is_none()) {
+                line.name = Some(name.to_owned());
+            }
+        }
+        self
+    }
+
     /// One file has one value of one digest.
     fn refuse_contradictions(&self) -> Result<()> {
         let mut known: HashMap<(Cow<'_, str>, Algorithm), &Line> = HashMap::new();
         for line in &self.lines {
             let Some(name) = &line.name else { continue };
+            // Where only the length tells, two values of a file may be of two digests.
+            if line.is_ambiguous() {
+                continue;
+            }
             let first = known.entry((plain_name(name), line.value.algorithm)).or_insert(line);
             if first.value != line.value {
                 return Err(Error::usage(format!(
@@ -185,6 +251,23 @@ impl Sums {
         }
     }
 
+    /// What does not count in it, in words.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let plural = |n: u64| if n == 1 { "1 line".to_owned() } else { format!("{n} lines") };
+        let mut out = self.notes.clone();
+        out.truncate(MOST_REMARKS);
+        if self.outside_signature > 0 {
+            let lines = plural(self.outside_signature);
+            out.push(format!("{lines} outside the signed part do not count"));
+        }
+        if let Some(first) = self.not_understood.first() {
+            let lines = plural(self.not_understood.len() as u64);
+            out.push(format!("{lines} not understood, line {first} first"));
+        }
+        out
+    }
+
     /// Why the list, though it names the file at `path`, gives nothing to compare it with.
     #[must_use]
     pub fn trouble_for(&self, path: &Path, list_dir: &Path) -> Option<Error> {
@@ -202,133 +285,19 @@ impl Sums {
 }
 
 impl Line {
+    /// True where the value may be of another digest, too: nothing but its length tells which it is of.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        self.basis == Basis::Length && self.value.algorithm.same_length().next().is_some()
+    }
+
     /// The file this line names, seen from the list's directory: only for a name that stays in it.
     /// `None` for absolute names, names with `..`, and digits alone.
     #[must_use]
     pub fn path_beside(&self, list_dir: &Path) -> Option<PathBuf> {
-        let name = self.name.as_deref()?;
+        let name = self.name.as_deref().filter(|name| !is_absolute(name))?;
         let plain = plain_name(name);
-        let safe = |part: &str| {
-            !part.is_empty()
-                && part != ".."
-                && part != "."
-                && !part.contains('\0')
-                && !has_drive_or_stream(part)
-        };
-        let stays = !is_absolute(name) && plain.split('/').all(safe);
-        stays.then(|| plain.split('/').fold(list_dir.to_path_buf(), |path, part| path.join(part)))
-    }
-}
-
-/// The rank of an absolute name that only ends as the file does.
-const ELSEWHERE: usize = 1;
-
-/// A file that lines are looked for.
-struct Wanted {
-    /// The parts of its absolute path, last first.
-    parts: Vec<String>,
-    /// The parts of the list's directory, last first.
-    list_dir: Vec<String>,
-}
-
-impl Wanted {
-    fn new(path: &Path, list_dir: &Path) -> Self {
-        Self { parts: parts_of(path), list_dir: parts_of(list_dir) }
-    }
-
-    /// How well `name` fits: 0 not at all, else the more the better.
-    fn rank(&self, name: &str) -> usize {
-        let plain = plain_name(name);
-        let parts: Vec<&str> = plain.split('/').filter(|part| !part.is_empty()).rev().collect();
-        let fits = |other: &[String]| {
-            parts.len() <= other.len() && parts.iter().zip(other).all(|(a, b)| same_name(a, b))
-        };
-        let is_last = parts.first().zip(self.parts.first()).is_some_and(|(a, b)| same_name(a, b));
-        if is_absolute(name) {
-            return match (is_last, fits(&self.parts) && parts.len() == self.parts.len()) {
-                (true, true) => usize::MAX,
-                (true, false) => ELSEWHERE,
-                (false, _) => 0,
-            };
-        }
-        if parts.is_empty() || !fits(&self.parts) {
-            return 0;
-        }
-        let from_here = self.parts.get(parts.len()..).is_some_and(|above| above == self.list_dir);
-        if from_here { usize::MAX } else { parts.len() + ELSEWHERE }
-    }
-}
-
-/// The parts of an absolute path, last first, as names in a list would give them.
-fn parts_of(path: &Path) -> Vec<String> {
-    // `absolute` fails for an empty path only, which is the current directory.
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let text = utf8_or_latin1(whole.as_os_str().as_encoded_bytes()).replace('\\', "/");
-    text.split('/').filter(|part| !matches!(*part, "" | ".")).rev().map(str::to_owned).collect()
-}
-
-/// File names differ by case except on Windows.
-fn same_name(a: &str, b: &str) -> bool {
-    if cfg!(windows) { a.to_lowercase() == b.to_lowercase() } else { a == b }
-}
-
-/// `/` between parts, and no `./` before them.
-fn plain_name(name: &str) -> Cow<'_, str> {
-    let slashed = if name.contains('\\') { Cow::Owned(name.replace('\\', "/")) } else { Cow::Borrowed(name) };
-    if slashed.starts_with("./") { Cow::Owned(slashed.trim_start_matches("./").to_owned()) } else { slashed }
-}
-
-fn is_absolute(name: &str) -> bool {
-    let drive = matches!(name.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
-    name.starts_with(['/', '\\']) || drive
-}
-
-/// `C:x` is relative to another drive's directory; `x:y` names a second stream of `x`.
-fn has_drive_or_stream(part: &str) -> bool {
-    part.contains(':') && (cfg!(windows) || is_absolute(part))
-}
-
-/// The text, by its byte order mark, or what it looks like.
-fn decode(bytes: &[u8]) -> String {
-    match bytes {
-        [0xff, 0xfe, text @ ..] => utf16_le(text).0,
-        [0xfe, 0xff, text @ ..] => utf16_be(text).0,
-        [0xef, 0xbb, 0xbf, text @ ..] => by_line(text),
-        _ => match zeros(bytes) {
-            Zeros::Odd => utf16_le(bytes).0,
-            Zeros::Even => utf16_be(bytes).0,
-            Zeros::Few => by_line(bytes),
-        },
-    }
-}
-
-/// A list may have names from systems with different encodings.
-fn by_line(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.split_inclusive(|&byte| byte == b'\n').map(utf8_or_latin1).collect(),
-    }
-}
-
-/// Where the zeros are that UTF-16 has in ASCII text.
-enum Zeros {
-    Odd,
-    Even,
-    Few,
-}
-
-fn zeros(bytes: &[u8]) -> Zeros {
-    let (mut even, mut odd, mut pairs) = (0, 0, 0);
-    for pair in bytes.chunks_exact(2).take(64) {
-        pairs += 1;
-        even += usize::from(pair.first() == Some(&0));
-        odd += usize::from(pair.last() == Some(&0));
-    }
-    match (odd * 10 > pairs * 9, even * 10 > pairs * 9) {
-        (true, false) => Zeros::Odd,
-        (false, true) => Zeros::Even,
-        _ => Zeros::Few,
+        names::stays(&plain).then(|| names::joined(list_dir, &plain))
     }
 }
 
@@ -349,12 +318,6 @@ fn web_page(text: &str) -> Option<Error> {
     });
     let title = title.map(|title| format!(" (\"{title}\")")).unwrap_or_default();
     Some(Error::usage(format!("is a web page{title}, not a checksum list")))
-}
-
-/// Formats that have digests in other ways than one a line; a line of them may look like one of ours.
-fn is_other_format(text: &str) -> bool {
-    let text = text.trim_start();
-    text.starts_with(['<', '{', '[']) || text.starts_with("%%%% ")
 }
 
 fn not_understood() -> Error {
@@ -391,5 +354,7 @@ fn signed_part(lines: Vec<(u64, &str)>) -> Result<(Vec<(u64, &str)>, u64)> {
     Ok((signed, others as u64))
 }
 
+#[cfg(test)]
+mod dialects;
 #[cfg(test)]
 mod tests;

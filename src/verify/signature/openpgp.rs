@@ -11,7 +11,7 @@ use super::{Begun, Judged, Reading, shown};
 use crate::error::{Error, Result};
 use crate::guard::guarded;
 use crate::verify::check::Outcome;
-use blake2::digest::DynDigest;
+use ::digest::DynDigest;
 use certificate::{Signing, Standing, date, strength};
 use pgp::armor::{BlockType, Dearmor};
 use pgp::packet::{Packet, PacketParser, SignatureType, SignatureVersionSpecific};

@@ -1,20 +1,26 @@
 //! The layouts a line of a checksum list may have. The first that fits counts, line by line.
 //!
-//! | layout | example |
-//! |---|---|
-//! | section | `# SHA512 HASH` (Gentoo) |
-//! | size | `# x.iso: 123 bytes` (Fedora), `SIZE (x.iso) = 123` (BSD ports) |
-//! | `Get-FileHash`, list | `Algorithm : SHA256`, `Hash : …`, `Path : C:\x.iso` |
-//! | `Get-FileHash`, CSV | `"SHA256","…","C:\x.iso"` |
-//! | SFV | `x.iso 1234ABCD`, only in a list that is one |
-//! | BSD tag | `SHA256 (x.iso) = …`, `SHA2-256(x.iso)= …` |
-//! | certutil | `SHA256 hash of x.iso:` and the digits on the next line |
-//! | prefixed | `sha256:…`, `SHA256 …  C:\x.iso` (`Get-FileHash`, table) |
-//! | GNU | `…  x.iso`, `… *x.iso`, with one blank or TAB where two are missing |
-//! | bare | the digits alone |
+//! | layout | example | module |
+//! |---|---|---|
+//! | section | `# SHA512 HASH` (Gentoo), `SHA256:` (Debian) | here, `columns` |
+//! | size | `# x.iso: 123 bytes` (Fedora), `SIZE (x.iso) = 123` (BSD ports), `; 123  10:00.00 2024-01-31 x.iso` (SFV) | here |
+//! | `Get-FileHash`, list | `Algorithm : SHA256`, `Hash : …`, `Path : C:\x.iso` | here |
+//! | `Get-FileHash`, CSV | `"SHA256","…","C:\x.iso"` | here |
+//! | SFV | `x.iso 1234ABCD`, only in a list that is one | `columns` |
+//! | BSD tag | `SHA256 (x.iso) = …`, `SHA2-256(x.iso)= …` | here |
+//! | certutil | `SHA256 hash of x.iso:` and the digits on the next line | here |
+//! | keys | `File Name: x.iso`, `Size: 123 bytes`, `SHA1: …`; `InstallerSha256: …`; `checksum64 = '…'` | `blocks` |
+//! | prefixed | `sha256:…`, `sha512-BASE64`, `SHA256 …  C:\x.iso` (`Get-FileHash`, table) | `columns` |
+//! | Debian's `Release` | ` … 123 main/Packages` | `columns` |
+//! | GNU | `…  x.iso`, `… *x.iso`, with one blank or TAB where two are missing | `columns` |
+//! | bare | the digits alone, or in groups | `columns` |
+//! | name first | `x.iso  …`, `x.iso  CRC  MD5  SHA1` (rhash), `x.txz TAB … TAB 12` (FreeBSD) | `columns` |
+//! | page | digits anywhere, a file's name before or beside them | `page` |
 
+use super::blocks::Block;
 use super::hint::{self, Named};
-use super::{BadLine, Line, Sums, Unsupported, Why};
+use super::page::Page;
+use super::{BadLine, Basis, Line, Sums, Unsupported, Why};
 use crate::digest::{Algorithm, Value};
 use std::collections::HashMap;
 
@@ -22,22 +28,27 @@ use std::collections::HashMap;
 pub(super) const MOST_LINES: u64 = 1_000_000;
 
 /// Fewer digits than this are no cut-off digest but something else.
-const FEWEST_DIGITS: usize = 16;
+pub(super) const FEWEST_DIGITS: usize = 16;
 
 /// Reads lines into `sums`.
 pub(super) struct Reader<'a> {
-    sums: Sums,
-    hint: Option<Named>,
-    section: Option<Named>,
-    subject: Option<String>,
-    sizes: HashMap<String, u64>,
-    is_sfv: SfvRule,
+    pub(super) sums: Sums,
+    pub(super) hint: Option<Named>,
+    /// By a heading that ends where another begins.
+    pub(super) section: Option<Named>,
+    /// By a key of Debian's, for the indented lines below it.
+    pub(super) indented: Option<Named>,
+    pub(super) block: Block,
+    pub(super) page: Page,
+    pub(super) sizes: HashMap<String, u64>,
+    pub(super) is_sfv: SfvRule,
+    is_bag: bool,
     lines: &'a [(u64, &'a str)],
 }
 
 /// Whether `name CRC` is a layout of this list.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum SfvRule {
+pub(super) enum SfvRule {
     Yes,
     No,
 }
@@ -56,9 +67,12 @@ impl<'a> Reader<'a> {
             sums: Sums::default(),
             hint,
             section: None,
-            subject: None,
+            indented: None,
+            block: Block::default(),
+            page: Page::default(),
             sizes: HashMap::new(),
             is_sfv,
+            is_bag: is_bag_manifest(list_name),
             lines,
         }
     }
@@ -73,43 +87,69 @@ impl<'a> Reader<'a> {
                 return None;
             }
         }
+        self.end_block();
         for line in &mut self.sums.lines {
-            line.size = line.name.as_ref().and_then(|name| self.sizes.get(name).copied());
+            let known = line.name.as_ref().and_then(|name| self.sizes.get(name).copied());
+            line.size = line.size.or(known);
+            if self.is_bag {
+                line.name = line.name.take().map(|name| from_bag(&name));
+            }
         }
+        // Blocks are kept when they end.
+        self.sums.lines.sort_by_key(|line| line.line_number);
         Some(self.sums)
     }
 
     /// Reads the line at `at`; how many lines that took.
     fn line(&mut self, at: usize, number: u64, line: &str) -> usize {
         let next = self.lines.get(at + 1).map_or("", |(_, next)| *next);
-        if line.trim().is_empty() || self.comment(line) {
+        if line.trim().is_empty() {
+            self.indented = None;
+            self.end_block_at_gap();
+            return 1;
+        }
+        if self.comment(line) {
             return 1;
         }
         if line.starts_with("untrusted comment:") {
             // signify -e: the signature is the next line.
             return 2;
         }
+        if !line.starts_with([' ', '\t']) {
+            self.indented = None;
+        }
         if let Some(taken) = self.file_hash_list(at, number) {
             return taken;
         }
-        if self.csv(number, line) || self.sfv(number, line) || self.tagged(number, line) {
+        if self.csv(number, line) || self.tagged(number, line) || self.sfv(number, line) {
             return 1;
         }
         if self.certutil(number, line, next) {
             return 2;
         }
-        if self.prefixed(number, line) || self.gnu(number, line) || self.subject(line) {
+        if self.indenting(line, next)
+            || self.key(number, line)
+            || self.prefixed(number, line)
+            || self.sized(number, line)
+            || self.gnu(number, line)
+            || self.spaced(number, line)
+            || self.name_first(number, line)
+            || self.anywhere(number, line)
+        {
             return 1;
         }
-        self.sums.not_understood += 1;
+        self.sums.not_understood.push(number);
         1
     }
 
-    /// Comments, two of which say something, and what stands around values.
+    /// Comments, some of which say something, and what stands around values.
     fn comment(&mut self, line: &str) -> bool {
         let Some(text) = line.strip_prefix('#') else {
             let of_a_table = line.split_whitespace().all(|word| word.bytes().all(|byte| byte == b'-'))
                 || line.split_whitespace().eq(["Algorithm", "Hash", "Path"]);
+            if let Some((name, bytes)) = line.strip_prefix(';').and_then(sfv_size) {
+                self.sizes.insert(name.to_owned(), bytes);
+            }
             return line.starts_with(';') || line.starts_with("CertUtil:") || of_a_table;
         };
         let text = text.trim();
@@ -168,20 +208,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `name CRC`.
-    fn sfv(&mut self, number: u64, line: &str) -> bool {
-        if self.is_sfv == SfvRule::No {
-            return false;
-        }
-        let Some((name, digits)) = line.trim_end().rsplit_once([' ', '\t']) else { return false };
-        let name = name.trim();
-        if name.is_empty() || digits.len() != 8 || !is_hex(digits) {
-            return false;
-        }
-        self.keep(number, &Named::Known(Algorithm::Crc32), digits, Some(name.to_owned()));
-        true
-    }
-
     /// `ALG (name) = value`, with OpenSSL's blanks or BSD's; the name may have parentheses itself.
     fn tagged(&mut self, number: u64, line: &str) -> bool {
         let (escaped, text) = match line.trim_start().strip_prefix('\\') {
@@ -198,7 +224,14 @@ impl<'a> Reader<'a> {
             }
             return true;
         }
-        self.explicit(number, word.trim(), value, (name != "stdin").then_some(name))
+        let name = (name != "stdin").then_some(name);
+        if self.explicit(number, word.trim(), value, name.clone()) {
+            return true;
+        }
+        // A line like that is meant to be one, if it names a digest.
+        let Some(Named::Known(algorithm)) = hint::from_word(word.trim()) else { return false };
+        self.sums.bad.push(BadLine { line_number: number, name, why: Why::NoValue { algorithm } });
+        true
     }
 
     /// certutil, in whatever language it speaks: the digest's name is not translated, the digits
@@ -226,101 +259,43 @@ impl<'a> Reader<'a> {
         self.explicit(number, word, &digits, name.map(str::to_owned))
     }
 
-    /// `sha256:HEX`, `sha256-HEX`, `SHA256  HEX  path`.
-    fn prefixed(&mut self, number: u64, line: &str) -> bool {
-        let text = line.trim();
-        let split = |at: usize| Some((text.get(..at)?, text.get(at..)?));
-        let at_separator = text.find([':', '=', ' ', '\t']).and_then(split);
-        let at_dash = text.rfind('-').and_then(split);
-        for (word, rest) in [at_separator, at_dash].into_iter().flatten() {
-            let rest = rest.trim_start_matches([':', '=', '-']).trim_start();
-            let (value, name) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
-            let name = name.trim_start().trim_start_matches('*');
-            let name = (!name.is_empty()).then(|| name.to_owned());
-            if self.explicit(number, word, value, name.or_else(|| self.subject.clone())) {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// `HEX  name`, `HEX *name`, a bare `HEX`.
-    fn gnu(&mut self, number: u64, line: &str) -> bool {
-        let text = line.trim_start();
-        let (escaped, text) = match text.strip_prefix('\\') {
-            Some(text) => (Escaped::Yes, text),
-            None => (Escaped::No, text),
-        };
-        let (digits, rest) = text.split_at(text.find([' ', '\t']).unwrap_or(text.len()));
-        if !is_hex(digits) {
-            return false;
-        }
-        let name = if rest.trim().is_empty() {
-            None
-        } else if let Some(name) = rest.strip_prefix("  ").or_else(|| rest.strip_prefix(" *")) {
-            if line.starts_with([' ', '\t']) && is_size_and_path(name) {
-                return false;
-            }
-            Some(name)
-        } else {
-            let name = rest.trim_start();
-            if is_size_and_path(name) {
-                return false;
-            }
-            Some(name.strip_prefix('*').unwrap_or(name))
-        };
-        let name = name.filter(|name| *name != "-").map(|name| unescape(name, escaped));
-        let named = match &self.section {
-            Some(section) => Some(section.clone()),
-            None => hint::from_digits(digits.len(), self.hint.as_ref()),
-        };
-        match named {
-            Some(named) => self.keep(number, &named, digits, name),
-            None if digits.len() >= FEWEST_DIGITS => {
-                let why = Why::NoSuchLength { digits: digits.len() };
-                self.sums.bad.push(BadLine { line_number: number, name, why });
-            }
-            None => return false,
-        }
-        true
-    }
-
-    /// `File Name: x.iso`, as download pages have it above the digests.
-    fn subject(&mut self, line: &str) -> bool {
-        let Some((key, value)) = line.split_once(':') else { return false };
-        let value = value.trim();
-        if !matches!(key.trim().to_ascii_lowercase().as_str(), "file name" | "filename" | "file")
-            || value.is_empty()
-        {
-            return false;
-        }
-        self.subject = Some(value.to_owned());
-        true
-    }
-
     /// A value whose digest is named: false only where `word` names none or `value` is none.
-    fn explicit(&mut self, number: u64, word: &str, value: &str, name: Option<String>) -> bool {
+    pub(super) fn explicit(&mut self, number: u64, word: &str, value: &str, name: Option<String>) -> bool {
         let Some(named) = hint::from_word(word) else { return false };
+        self.value(number, &named, value, name)
+    }
+
+    /// A value of that digest, in hexadecimal digits or base64.
+    pub(super) fn value(&mut self, number: u64, named: &Named, value: &str, name: Option<String>) -> bool {
         let digits = value.trim_end_matches(['.', '…']);
         if digits.len() < value.len() && digits.len() >= 8 && is_hex(digits) {
             self.sums.bad.push(BadLine { line_number: number, name, why: Why::Shortened });
             return true;
         }
-        if value.len() < 8 || !is_hex(value) {
-            let is_base64 = value.len() >= 22
-                && value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='));
-            if is_base64 {
-                let algorithm = format!("{word} in base64");
-                self.sums.unsupported.push(Unsupported { line_number: number, name, algorithm });
-            }
-            return is_base64;
+        if value.len() >= 8 && is_hex(value) {
+            self.keep(number, named, Basis::Named, value, name);
+            return true;
         }
-        self.keep(number, &named, value, name);
+        match named {
+            Named::Known(algorithm) => match Value::from_base64(*algorithm, value) {
+                Ok(value) => self.push(number, value, Basis::Named, name, None),
+                Err(_) => return false,
+            },
+            // Of what length it ought to be is not known.
+            Named::Other(_) => return false,
+        }
         true
     }
 
     /// Keeps a line whose digest is decided.
-    fn keep(&mut self, number: u64, named: &Named, digits: &str, name: Option<String>) {
+    pub(super) fn keep(
+        &mut self,
+        number: u64,
+        named: &Named,
+        basis: Basis,
+        digits: &str,
+        name: Option<String>,
+    ) {
         let line_number = number;
         match named {
             Named::Other(algorithm) => {
@@ -328,7 +303,7 @@ impl<'a> Reader<'a> {
                 self.sums.unsupported.push(Unsupported { line_number, name, algorithm });
             }
             Named::Known(algorithm) => match Value::from_hex(*algorithm, digits) {
-                Ok(value) => self.sums.lines.push(Line { name, value, size: None, line_number }),
+                Ok(value) => self.push(number, value, basis, name, None),
                 Err(_) => {
                     let why = Why::WrongLength { algorithm: *algorithm, digits: digits.len() };
                     self.sums.bad.push(BadLine { line_number, name, why });
@@ -336,17 +311,82 @@ impl<'a> Reader<'a> {
             },
         }
     }
+
+    pub(super) fn push(
+        &mut self,
+        line_number: u64,
+        value: Value,
+        basis: Basis,
+        name: Option<String>,
+        size: Option<u64>,
+    ) {
+        self.sums.lines.push(Line { name, value, basis, size, line_number });
+    }
+
+    /// Which digest so many digits are of, by section, list name or their number.
+    pub(super) fn by_digits(&self, digits: usize) -> Option<(Named, Basis)> {
+        match &self.section {
+            Some(section) => Some((section.clone(), Basis::Named)),
+            None => hint::from_digits(digits, self.hint.as_ref()),
+        }
+    }
+}
+
+/// `manifest-sha256.txt`, `tagmanifest-md5.txt` (RFC 8493 §2.1.3 and §2.2.1).
+fn is_bag_manifest(list_name: &str) -> bool {
+    let name = list_name.rsplit(['/', '\\']).next().unwrap_or(list_name);
+    let name = name.strip_prefix("tag").unwrap_or(name);
+    name.starts_with("manifest-") && name.ends_with(".txt")
+}
+
+/// In a bag's manifest line breaks and `%` are percent-encoded, and nothing else is (RFC 8493 §2.1.3).
+fn from_bag(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some(at) = rest.find('%') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let found = match escape.get(1..3) {
+            Some("0A" | "0a") => Some('\n'),
+            Some("0D" | "0d") => Some('\r'),
+            Some("25") => Some('%'),
+            _ => None,
+        };
+        out.push(found.unwrap_or('%'));
+        rest = escape.get(if found.is_some() { 3 } else { 1 }..).unwrap_or_default();
+    }
+    out + rest
+}
+
+/// `  123  10:00.00 2024-01-31 x.iso`: what SFV writers put into comments.
+fn sfv_size(comment: &str) -> Option<(&str, u64)> {
+    let (bytes, rest) = comment.trim_start().split_once(' ')?;
+    let (time, rest) = rest.trim_start().split_once(' ')?;
+    let (date, name) = rest.split_once(' ')?;
+    let shape = |text: &str, separators: [char; 2]| {
+        let mut rest = text;
+        separators.into_iter().all(|separator| match rest.split_once(separator) {
+            Some((digits, after)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                rest = after;
+                true
+            }
+            _ => false,
+        }) && !rest.is_empty()
+    };
+    let fits = (shape(time, [':', '.']) || shape(time, [':', ':'])) && shape(date, ['-', '-']);
+    fits.then_some(())?;
+    Some((name, bytes.parse().ok()?))
 }
 
 /// Whether a leading backslash says that the name is escaped.
 #[derive(Clone, Copy)]
-enum Escaped {
+pub(super) enum Escaped {
     Yes,
     No,
 }
 
 /// The name as it was before coreutils escaped it.
-fn unescape(name: &str, escaped: Escaped) -> String {
+pub(super) fn unescape(name: &str, escaped: Escaped) -> String {
     if matches!(escaped, Escaped::No) || !name.contains('\\') {
         return name.to_owned();
     }
@@ -373,12 +413,6 @@ fn property(line: &str) -> Option<(&'static str, &str)> {
     Some((key, value.trim()))
 }
 
-/// `1234 main/Packages`: Debian's Release files have a size between digest and path.
-fn is_size_and_path(text: &str) -> bool {
-    let Some((size, path)) = text.trim_start().split_once([' ', '\t']) else { return false };
-    !size.is_empty() && size.bytes().all(|b| b.is_ascii_digit()) && !path.trim().contains([' ', '\t'])
-}
-
-fn is_hex(text: &str) -> bool {
+pub(super) fn is_hex(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
