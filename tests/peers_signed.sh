@@ -56,11 +56,10 @@ for file in "${files[@]}"; do
     said=$(python3 - "$work" <<'PY'
 import json, re, sys
 theirs = open(sys.argv[1] + "/theirs", errors="replace").read()
-kind = r"(?:message digest|DigitalSignature)"
-current = re.findall(rf"^Current {kind} *: *(\S+)", theirs, re.M)
-found = re.findall(rf"^Calculated {kind} *: *(\S+)", theirs, re.M)
+# Of an installer file it also shows the digest without that of the names: a line that has no partner.
+pairs = re.findall(r"^Current (message digest|DigitalSignature) *: *(\S+)\s*\nCalculated \1 *: *(\S+)", theirs, re.M)
 result = "ok" if re.search(r"^Succeeded", theirs, re.M) else "failed"
-changed = any(a != b for a, b in zip(current, found))
+changed = any(a != b for _, a, b in pairs)
 try:
     checks = json.load(open(sys.argv[1] + "/ours"))["sources"][0]
     mine = [check for check in checks["checks"] if check["what"] == "authenticode"]
@@ -70,7 +69,7 @@ try:
 except Exception:
     ours, differs, refused = "failed", False, True
 # A digest that osslsigncode finds changed has to be damage here; one that it finds whole must not be called changed.
-digest = "same" if (changed and refused) or (not changed and (not differs or not current)) else "other"
+digest = "same" if (changed and refused) or (not changed and (not differs or not pairs)) else "other"
 print(result, ours, digest)
 PY
     )
