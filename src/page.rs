@@ -36,10 +36,10 @@ pub fn verification(document: &Document<Verify>, made: &str) -> String {
          <title>{title}</title><style>{STYLE}</style></head><body><h1>Verification report</h1>\n"
     );
     document.sources.iter().for_each(|source| one(&mut out, source));
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<footer>Made by discless {} on {}. A digest proves that the bytes are those that it was made of; who published them is proved \
-         by a signature, or by where the digest comes from. Revocation of certificates is not checked.</footer></body></html>\n",
+         by a signature, or by where the digest comes from. Revocation of certificates is not checked.</footer></body></html>",
         text(&document.discless),
         text(made)
     );
@@ -118,20 +118,20 @@ fn covered(out: &mut String, coverage: &Coverage) {
         share(coverage.nothing, coverage.bytes)
     );
     for voucher in &coverage.by {
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<tr><td>{}</td><td>{}</td>\
-             <td class=\"number\">{}</td><td class=\"number\">{} %</td></tr>\n",
+             <td class=\"number\">{}</td><td class=\"number\">{} %</td></tr>",
             text(&voucher.what),
             text(&voucher.by),
             grouped(voucher.bytes),
             share(voucher.bytes, coverage.bytes)
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<tr><td>nothing</td><td></td><td class=\"number\">{}</td>\
-         <td class=\"number\">{} %</td></tr></tbody></table>\n",
+         <td class=\"number\">{} %</td></tr></tbody></table>",
         grouped(coverage.nothing),
         share(coverage.nothing, coverage.bytes)
     );
@@ -182,6 +182,8 @@ mod tests {
             count: Some(1234),
             failed: vec!["x\u{202e}y".to_owned()],
             note: "differs & more".to_owned(),
+            key: None,
+            signer: None,
         };
         let coverage = Coverage {
             bytes: 3000,

@@ -4,6 +4,7 @@ use super::args::Inspect;
 use super::list::options;
 use super::ui::Ui;
 use super::{Exit, hints, show};
+use discless::facts::osinfo;
 use discless::formats::Options;
 use discless::inspect::{Asked, Knowledge, State, disc, inspect};
 use discless::nest::{self, What};
@@ -24,7 +25,7 @@ pub(super) fn run(ui: &Ui, args: &Inspect) -> Result<Exit> {
     let mut reports = Vec::new();
     let mut exit = Exit::Good;
     for spec in &args.sources {
-        match one(spec, &knowledge, args, &options) {
+        match one(ui, spec, &knowledge, args, &options) {
             Ok(report) => {
                 if args.strict && contradicts_itself(&report) {
                     exit = exit.and(Exit::Bad);
@@ -58,7 +59,13 @@ fn contradicts_itself(report: &report::Inspect) -> bool {
     states.any(|state| state == State::Conflict.name())
 }
 
-fn one(spec: &str, knowledge: &Knowledge, args: &Inspect, options: &Options) -> Result<report::Inspect> {
+fn one(
+    ui: &Ui,
+    spec: &str,
+    knowledge: &Knowledge,
+    args: &Inspect,
+    options: &Options,
+) -> Result<report::Inspect> {
     let named = nest::open(spec, &mut std::io::stdin(), options)?;
     let path = Path::new(&named.name);
     let lists = if path.is_file() { verify::beside(path)? } else { Vec::new() };
@@ -69,7 +76,8 @@ fn one(spec: &str, knowledge: &Knowledge, args: &Inspect, options: &Options) -> 
         .collect();
     let now = Timestamp::from_system(std::time::SystemTime::now()).rfc3339();
     let today = now.split('T').next();
-    let asked = Asked { name: &named.name, lists: &lists, knowledge, today };
+    let osinfo = Some(Path::new(osinfo::INSTALLED)).filter(|dir| ui.verbose && dir.is_dir());
+    let asked = Asked { name: &named.name, lists: &lists, knowledge, osinfo, today };
     let advised = |mut report: report::Inspect| {
         if args.no_advice {
             report.advice.clear();

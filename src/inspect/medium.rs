@@ -12,13 +12,14 @@ use super::unpacked::{Unpacked, unpack};
 use super::weigh::weigh;
 use super::windows::windows;
 use crate::container::{self, Container, Entry, EntryKind};
-use crate::facts::{About, Rule};
+use crate::facts::{About, Rule, osinfo};
 use crate::formats::Options;
 use crate::report::{self, Inspect};
 use crate::source::read_up_to;
 use crate::time::Timestamp;
 use crate::verify::authenticode;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What `inspect` goes by besides the medium.
@@ -29,6 +30,8 @@ pub struct Asked<'a> {
     pub lists: &'a [String],
     /// Tables, and rules that say where to look.
     pub knowledge: &'a Knowledge,
+    /// The folder of osinfo-db, where what it calls such a volume is to be shown among the evidence.
+    pub osinfo: Option<&'a Path>,
     /// The day, `2026-11-23`, for what is said of support; nothing is said of it where it is `None`.
     pub today: Option<&'a str>,
 }
@@ -37,7 +40,7 @@ impl<'a> Asked<'a> {
     /// About a source of that name, beside which there are no lists.
     #[must_use]
     pub fn about(name: &'a str, knowledge: &'a Knowledge) -> Self {
-        Self { name, lists: &[], knowledge, today: None }
+        Self { name, lists: &[], knowledge, osinfo: None, today: None }
     }
 }
 
@@ -125,7 +128,7 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
         checkable: checkable(container, asked.lists),
         advice,
         versions: found.files.iter().map(version).collect(),
-        evidence: evidence(container, &found, &gathered.evidence),
+        evidence: evidence(container, &found, &gathered.evidence, asked.osinfo),
         findings: container.findings().iter().map(report::Finding::from).collect(),
         volume,
         read_bytes: 0,
@@ -365,6 +368,7 @@ fn evidence(
     container: &dyn Container,
     found: &PlatformSurvey,
     gathered: &[Evidence],
+    osinfo: Option<&Path>,
 ) -> Vec<report::Evidence> {
     let mut out: Vec<report::Evidence> = gathered.iter().map(reported).collect();
     let mut add = |field: Field, value: &str, place: &str, how: &str, class: Class, role: Role| {
@@ -390,7 +394,28 @@ fn evidence(
             add(Field::Build, &version.to_string(), &file.path, "program", Class::D, Role::Foreign);
         }
     }
+    // Shown and not weighed: the answer is the same on a machine without that database.
+    for named in osinfo.map(|dir| by_osinfo(container, dir)).unwrap_or_default() {
+        add(Field::Product, &named.name, "label", &named.source, Class::F, Role::Label);
+    }
     let files = container.entries().iter().filter(|entry| entry.kind == EntryKind::File).count();
     add(Field::Kind, &format!("{files} files"), "", container.format(), Class::E, Role::Identity);
     out
+}
+
+/// What osinfo-db calls a volume with such identifiers.
+fn by_osinfo(container: &dyn Container, dir: &Path) -> Vec<osinfo::Named> {
+    let facts = container.facts();
+    let named = |name: &str| {
+        let mut found = facts.named.iter().filter(|(known, _)| *known == name);
+        found.next().map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let volume = osinfo::Volume {
+        label: facts.label.clone().unwrap_or_default(),
+        system: named("system"),
+        publisher: named("publisher"),
+        application: named("application"),
+    };
+    // A database that cannot be read says nothing.
+    osinfo::named(dir, &volume).unwrap_or_default()
 }

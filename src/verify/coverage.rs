@@ -70,8 +70,8 @@ impl Coverage {
     }
 
     /// Adds what `by` vouches for by `what`; ranges of one voucher become one.
-    pub fn add(&mut self, what: &str, by: &str, ranges: Vec<Range<u64>>) {
-        let ranges = Ranges::new(ranges).below(self.bytes);
+    pub fn add(&mut self, what: &str, by: &str, ranges: impl IntoIterator<Item = Range<u64>>) {
+        let ranges = Ranges::new(ranges.into_iter().collect()).below(self.bytes);
         match self.vouchers.iter_mut().find(|known| known.what == what && known.by == by) {
             Some(known) => known.ranges = known.ranges.and(&ranges),
             None => self.vouchers.push(Voucher { what: what.to_owned(), by: by.to_owned(), ranges }),
@@ -137,9 +137,10 @@ mod tests {
     #[test]
     fn what_two_vouch_for_counts_once() {
         let mut coverage = Coverage::of(100);
-        coverage.add("sha256", "user", vec![0..60]);
-        coverage.add("crc32", "zip", vec![50..80]);
-        coverage.add("crc32", "zip", vec![90..200]);
+        let whole = std::iter::once;
+        coverage.add("sha256", "user", whole(0..60));
+        coverage.add("crc32", "zip", whole(50..80));
+        coverage.add("crc32", "zip", whole(90..200));
         assert_eq!(coverage.uncovered(), 10);
         assert_eq!(coverage.vouchers.len(), 2);
         assert_eq!(coverage.vouchers[1].ranges.bytes(), 40);

@@ -201,7 +201,7 @@ impl OfItself {
         check.what = "implanted";
         check.expected = Some(Amount::Digest(implanted.expected));
         if check.vouches {
-            coverage.add("implanted digest", by, vec![0..implanted.end]);
+            coverage.add("implanted digest", by, std::iter::once(0..implanted.end));
             let rest = bytes.saturating_sub(implanted.end);
             let what = format!("a {} that was put into the image when it was made", found.algorithm);
             check.note = match rest {

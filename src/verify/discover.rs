@@ -244,8 +244,13 @@ impl Search<'_> {
         if !is_list || self.opened.len() >= MOST_LISTS || !self.opened.insert(list.to_owned()) {
             return None;
         }
-        let unusable =
-            |error| Found { path: path.clone(), lines: Vec::new(), remarks: Vec::new(), unusable: Some(error), text: None };
+        let unusable = |error| Found {
+            path: path.clone(),
+            lines: Vec::new(),
+            remarks: Vec::new(),
+            unusable: Some(error),
+            text: None,
+        };
         let plain = without_ending(list);
         let text = read(&path).and_then(Text::of);
         // A signature alone is no list.

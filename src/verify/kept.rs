@@ -141,7 +141,7 @@ impl Kept {
                 (n, _) => (Outcome::Damaged, format!("{n} of its members differ or are missing")),
             };
             if outcome != Outcome::Damaged {
-                let ranges = list.members.iter().flat_map(|id| place(container, *id)).collect();
+                let ranges = list.members.iter().flat_map(|id| place(container, *id));
                 coverage.add("list on the medium", &list.path, ranges);
             }
             out.push(Check {

@@ -111,7 +111,7 @@ pub fn verify(
     checks.extend(expectations.proofs.check(&**source, observer).map_err(|error| error.of(name))?);
     for check in checks.iter().filter(|check| check.vouches && check.subject.is_empty()) {
         if check.what != "implanted" {
-            coverage.add(check.what, &check.by, std::iter::once(0..source.len()).collect());
+            coverage.add(check.what, &check.by, std::iter::once(0..source.len()));
         }
     }
     let sha256 = values.into_iter().find(|value| value.algorithm == Algorithm::Sha256);
