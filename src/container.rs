@@ -201,7 +201,8 @@ pub trait Container: Send + Sync {
     }
 
     /// Where the packed bytes of a solid run lie; empty where the format does not say.
-    fn run(&self, _run: u32) -> Vec<Range<u64>> {
+    fn run_ranges(&self, run: u32) -> Vec<Range<u64>> {
+        let _ = run;
         Vec::new()
     }
 

@@ -95,7 +95,7 @@ pub fn place(container: &dyn Container, id: EntryId) -> Vec<Range<u64>> {
             let pieces = extents.pieces().iter();
             pieces.filter_map(|piece| Some(piece.at?..piece.at?.saturating_add(piece.len))).collect()
         }
-        Location::Solid { run, .. } => container.run(*run),
+        Location::Solid { run, .. } => container.run_ranges(*run),
         Location::Nowhere | Location::Outside => Vec::new(),
     }
 }

@@ -25,6 +25,7 @@ use run::{Lack, Run, RunReader, Wrong};
 use set::Set;
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The format's line in the table.
@@ -208,6 +209,10 @@ impl Container for Cab {
 
     fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    fn run_ranges(&self, run: u32) -> Vec<Range<u64>> {
+        self.run(run).map(|run| run.ranges(&self.catalogue.source)).unwrap_or_default()
     }
 
     fn member_checksum(&self) -> Option<&'static str> {

@@ -100,6 +100,25 @@ impl Run {
     pub(super) fn most(&self) -> u64 {
         self.parts.iter().map(|part| u64::from(part.blocks) * lzx::FRAME as u64).sum()
     }
+
+    /// Where its CFDATA lie in `source`, as far as their headers can be followed.
+    pub(super) fn ranges(&self, source: &SharedSource) -> Vec<Range<u64>> {
+        let mut out = Vec::new();
+        for part in self.parts.iter().filter(|part| Arc::ptr_eq(&part.source, source)) {
+            let mut at = part.at;
+            for _ in 0..part.blocks {
+                let mut head = [0; DATA];
+                if read_exact_at(&**source, at, &mut head).is_err() {
+                    break;
+                }
+                let [_, _, _, _, low, high, ..] = head;
+                let packed = u64::from(u16::from_le_bytes([low, high]));
+                at = at.saturating_add(DATA as u64 + u64::from(part.reserve) + packed);
+            }
+            out.push(part.at..at);
+        }
+        out
+    }
 }
 
 /// Ranges of an unpacked folder whose bytes are wrong, written down by the reader before it gives them.

@@ -23,6 +23,7 @@ use crate::unpack::{Checked, Content, Exact, skip};
 use crate::{text, volumes};
 use header::{File, Header, Signature, Streams};
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The format's line in the table.
@@ -296,6 +297,13 @@ impl Container for SevenZ {
 
     fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    fn run_ranges(&self, run: u32) -> Vec<Range<u64>> {
+        let block = usize::try_from(run).ok().and_then(|run| self.streams.blocks.get(run));
+        let Some(block) = block else { return Vec::new() };
+        let streams = self.streams.packed.iter().skip(block.first_packed).take(block.packed.len());
+        streams.map(|&(at, len)| at..at.saturating_add(len)).collect()
     }
 
     fn member_checksum(&self) -> Option<&'static str> {
