@@ -87,6 +87,7 @@ mod read_in_order {
         let source: SharedSource = Arc::new(noise(16 * MIB));
         bencher.counter(BytesCount::new(16 * MIB)).bench(|| {
             let digested = Arc::new(Digested::new(source.clone(), &[Algorithm::Sha256]));
+            digested.in_order();
             read_all(&*digested, |_| {});
             digested.finish(&mut |_| true).expect("memory can be read")
         });

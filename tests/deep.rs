@@ -6,7 +6,7 @@
 
 mod support;
 
-use discless::digest::{Algorithm, Hasher};
+use discless::digest::{Algorithm, Hasher, Value};
 use discless::formats::Options;
 use discless::observe::Silent;
 use discless::source::{Counting, SharedSource};
@@ -40,11 +40,9 @@ fn check<'a>(verified: &'a Verified, what: &str) -> &'a Check {
 
 /// An image with a list of its members, as Debian's have.
 fn listed() -> Vec<u8> {
-    let files = [("pool/a.deb", pattern(1, 30_000)), ("dists/Release", pattern(2, 500))];
-    let lines: String = files
-        .iter()
-        .map(|(path, bytes)| format!("{}  ./{path}\n", digest(Algorithm::Md5, bytes)))
-        .collect();
+    let files = [("pool/a.deb", pattern(1, 3_000_000)), ("dists/Release", pattern(2, 500))];
+    let lines: String =
+        files.iter().map(|(path, bytes)| format!("{}  ./{path}\n", digest(Algorithm::Md5, bytes))).collect();
     let mut medium = Medium::new("LISTED").rock_ridge().file("md5sum.txt", lines.into_bytes());
     for (path, bytes) in files {
         medium = medium.file(path, bytes);
@@ -63,19 +61,23 @@ fn a_list_on_the_medium_vouches_for_what_it_names_and_for_nothing_else() {
     let (verified, read) = deep(&image, "x.iso", &Expectations::default());
     let list = check(&verified, "list");
     assert_eq!((list.outcome, list.count, list.by.as_str()), (Outcome::Weak, Some(2), "md5sum.txt"));
-    assert_eq!(verified.verdict, Verdict::Unverified, "a list beside its files says nothing of who made both");
+    assert_eq!(
+        verified.verdict,
+        Verdict::Unverified,
+        "a list beside its files says nothing of who made both"
+    );
     let coverage = verified.coverage.unwrap();
     assert_eq!(coverage.vouchers.len(), 1);
-    assert_eq!(coverage.vouchers[0].ranges.bytes(), 30_500);
-    assert_eq!(coverage.uncovered(), image.len() as u64 - 30_500);
+    assert_eq!(coverage.vouchers[0].ranges.bytes(), 3_000_500);
+    assert_eq!(coverage.uncovered(), image.len() as u64 - 3_000_500);
     // The list itself is read once more, before the members.
-    assert!(read <= image.len() as u64 * 21 / 20 + 64_000, "{read} of {}", image.len());
+    assert!(read <= image.len() as u64 * 21 / 20 + 200_000, "{read} of {}", image.len());
 }
 
 #[test]
 fn a_changed_member_of_a_list_is_named() {
     let mut image = listed();
-    let at = find(&image, &pattern(1, 30_000)[..64]);
+    let at = find(&image, &pattern(1, 3_000_000)[..64]);
     image[at + 20_000] ^= 1;
     let (verified, _) = deep(&image, "x.iso", &Expectations::default());
     assert_eq!(verified.verdict, Verdict::Damaged);
@@ -87,7 +89,8 @@ fn a_changed_member_of_a_list_is_named() {
 fn a_missing_member_of_a_list_is_named() {
     let line = format!("{}  ./gone.bin\n{}  ./here.txt\n", "0".repeat(32), digest(Algorithm::Md5, b"here"));
     let medium = Medium::new("GONE").rock_ridge().file("md5sum.txt", line.into_bytes());
-    let (verified, _) = deep(&medium.file("here.txt", b"here".to_vec()).iso(), "x.iso", &Expectations::default());
+    let (verified, _) =
+        deep(&medium.file("here.txt", b"here".to_vec()).iso(), "x.iso", &Expectations::default());
     assert_eq!(check(&verified, "list").failed, ["gone.bin: is not there"]);
     assert_eq!(verified.verdict, Verdict::Damaged);
 }
@@ -100,27 +103,32 @@ fn implanted(mut image: Vec<u8>, skip: usize) -> Vec<u8> {
     image[DESCRIPTOR + 84..DESCRIPTOR + 88].copy_from_slice(&blocks.to_be_bytes());
     image[FIELD..FIELD + 512].fill(b' ');
     let sum = digest(Algorithm::Md5, &image[..image.len() - skip * 2048]);
-    let field = format!("ISO MD5SUM = {sum};SKIPSECTORS = {skip};RHLISOSTATUS=0;THIS IS NOT THE SAME AS RUNNING MD5SUM");
+    let field = format!(
+        "ISO MD5SUM = {sum};SKIPSECTORS = {skip};RHLISOSTATUS=0;THIS IS NOT THE SAME AS RUNNING MD5SUM"
+    );
     image[FIELD..FIELD + field.len()].copy_from_slice(field.as_bytes());
     image
 }
 
 #[test]
 fn an_implanted_digest_is_compared_while_the_members_are_read() {
-    let image = implanted(Medium::new("OWN").file("a.bin", pattern(7, 50_000)).iso(), 15);
+    let image = implanted(Medium::new("OWN").file("a.bin", pattern(7, 5_000_000)).iso(), 15);
     let (verified, read) = deep(&image, "x.iso", &Expectations::default());
     let own = check(&verified, "implanted");
     assert_eq!(own.outcome, Outcome::Weak);
     assert!(own.note.contains("does not cover the last 30720 bytes"), "{}", own.note);
     assert_eq!(verified.verdict, Verdict::Verified);
     assert_eq!(verified.coverage.unwrap().uncovered(), 15 * 2048);
-    assert!(read <= image.len() as u64 * 21 / 20 + 64_000, "{read} of {}", image.len());
+    assert!(read <= image.len() as u64 * 21 / 20 + 200_000, "{read} of {}", image.len());
 
     let mut changed = image.clone();
-    let at = find(&changed, &pattern(7, 50_000)[..64]);
+    let at = find(&changed, &pattern(7, 5_000_000)[..64]);
     changed[at + 100] ^= 0x10;
     let (verified, _) = deep(&changed, "x.iso", &Expectations::default());
-    assert_eq!((check(&verified, "implanted").outcome, verified.verdict), (Outcome::Damaged, Verdict::Damaged));
+    assert_eq!(
+        (check(&verified, "implanted").outcome, verified.verdict),
+        (Outcome::Damaged, Verdict::Damaged)
+    );
 
     let mut tail = image;
     let last = tail.len() - 5;
@@ -132,7 +140,7 @@ fn an_implanted_digest_is_compared_while_the_members_are_read() {
 #[test]
 fn a_given_digest_vouches_for_every_byte() {
     let image = listed();
-    let expectations = Expectations::given(&[sha256(&image)]);
+    let expectations = Expectations::given(&[Value::from_hex(Algorithm::Sha256, &sha256(&image)).unwrap()]);
     let (verified, _) = deep(&image, "x.iso", &expectations);
     assert_eq!(verified.verdict, Verdict::Verified);
     assert_eq!(verified.coverage.unwrap().uncovered(), 0);
@@ -151,12 +159,18 @@ fn checksums_of_members_cover_the_packed_data_of_solid_archives() {
         let (nothing, options) = (Expectations::default(), Options::default());
         let found = verify(&source, "x", &nothing, Depth::Members, &options, 2, &Silent);
         let Ok(verified) = found else { continue };
-        let Some(coverage) = verified.coverage.filter(|coverage| !coverage.vouchers.is_empty()) else { continue };
+        let Some(coverage) = verified.coverage.filter(|coverage| !coverage.vouchers.is_empty()) else {
+            continue;
+        };
         let covered = coverage.bytes - coverage.uncovered();
-        if check_is_ok(&verified.checks) && bytes.len() > 4096 && covered > 0 {
+        if check_is_ok(&verified.checks)
+            && bytes.len() > 1000
+            && covered > 0
+            && !fixture.name.contains("behind")
+        {
             seen += 1;
             // The rest is headers and names.
-            assert!(covered * 10 >= coverage.bytes * 4, "{}: {covered} of {}", fixture.name, coverage.bytes);
+            assert!(covered * 10 >= coverage.bytes * 3, "{}: {covered} of {}", fixture.name, coverage.bytes);
         }
     }
     assert!(seen >= 5, "only {seen} archives were looked at");

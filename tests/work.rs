@@ -181,6 +181,7 @@ fn verifying_while_extracting_reads_everything_once() {
     let digested = Arc::new(Digested::new(source, &[Algorithm::Sha256]));
     let seen: SharedSource = digested.clone();
     let container = open(&seen, "m.iso").unwrap();
+    digested.in_order();
     let plan = Plan::new(&*container, &ids(&*container), Names::Portable, &Limits::default()).unwrap();
     let out = tempfile::tempdir().unwrap();
     let options = extract::Options { in_order: true, digests: true, ..extract::Options::default() };

@@ -174,6 +174,7 @@ fn verified(
     if !short && !args.dry_run {
         let how = Options { in_order: true, ..how(ui, args) };
         let progress = ui.progress("extract");
+        digested.in_order();
         out = extract::run(&*container, &plan, staging.path(), &how, &progress)?;
         let values = digested.finish(&mut |bytes| {
             progress.advance(bytes);

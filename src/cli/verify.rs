@@ -46,7 +46,7 @@ pub(super) fn add_beside(given: &Expected, name: &str, expectations: &mut Expect
     if !path.is_file() {
         return Ok(());
     }
-    if given.values()?.is_empty() && given.sums.is_empty() {
+    if given.values()?.is_empty() && given.sums.is_empty() && given.expect.is_empty() {
         expectations.add_beside(path)?;
     } else if !given.key.is_empty() && given.signature.is_empty() {
         expectations.proofs.add_beside(path);

@@ -175,6 +175,7 @@ fn one(
         _ => Vec::new(),
     };
     let digested = Arc::new(Digested::new(slice.clone(), &algorithms));
+    digested.in_order();
     let seen: SharedSource = digested.clone();
     let head = read_up_to(&*slice, 0, 64)?;
     let codec = Codec::of(&head);

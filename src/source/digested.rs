@@ -2,13 +2,14 @@
 //! extract it.
 //!
 //! It keeps a *frontier*: a read that touches it hashes those bytes and moves it; a read a little
-//! beyond fills the gap first; a far read (a look-up at the end of the disc) leaves it alone.
-//! [`Digested::finish`] reads what is left.
+//! beyond fills the gap first, once [`Digested::in_order`] has been called; a far read (a look-up at the end
+//! of the disc) leaves it alone. [`Digested::finish`] reads what is left.
 
 use super::{SharedSource, Source};
 use crate::digest::{Algorithm, Hasher, Value};
 use crate::error::{Error, Result};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A gap so small is read for the digest at once: the reads around it are near.
@@ -39,6 +40,7 @@ impl Front {
 pub struct Digested {
     inner: SharedSource,
     front: Mutex<Front>,
+    in_order: AtomicBool,
 }
 
 impl Digested {
@@ -46,7 +48,14 @@ impl Digested {
     #[must_use]
     pub fn new(inner: SharedSource, algorithms: &[Algorithm]) -> Self {
         let hasher = Hasher::new(algorithms);
-        Self { inner, front: Mutex::new(Front { at: 0, hasher, followers: Vec::new() }) }
+        let front = Mutex::new(Front { at: 0, hasher, followers: Vec::new() });
+        Self { inner, front, in_order: AtomicBool::new(false) }
+    }
+
+    /// From now on members are read in the order in which they lie: what is between two of them is read for the
+    /// digest on the way. Before that, whoever looks at a place here and there would have all of it read.
+    pub fn in_order(&self) {
+        self.in_order.store(true, Ordering::Relaxed);
     }
 
     /// The source itself: reading it is seen by nobody.
@@ -96,7 +105,8 @@ impl Source for Digested {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
-        if offset > front.at && offset - front.at <= GAP && offset < self.inner.len() {
+        let near = offset > front.at && offset - front.at <= GAP && offset < self.inner.len();
+        if near && self.in_order.load(Ordering::Relaxed) {
             let mut gap = vec![0; BLOCK];
             while front.at < offset {
                 self.fill(&mut front, offset, &mut gap)?;
@@ -135,6 +145,7 @@ mod tests {
         ) {
             let bytes: Vec<u8> = (0..5000u32).map(|i| (i % 253) as u8).collect();
             let source = Arc::new(Digested::new(Arc::new(bytes.clone()), &[Algorithm::Sha256]));
+            source.in_order();
             for (offset, len) in reads {
                 let mut buf = vec![0; len];
                 let n = source.read_at(offset, &mut buf).unwrap();
@@ -150,6 +161,7 @@ mod tests {
         let bytes = vec![7u8; 3 << 20];
         let counting = Arc::new(Counting::new(Arc::new(bytes.clone())));
         let source = Arc::new(Digested::new(counting.clone(), &[Algorithm::Sha256]));
+        source.in_order();
         let mut buf = vec![0; 100_000];
         // Every other 100 kB, as files with gaps between them.
         for i in (0..30u64).step_by(2) {

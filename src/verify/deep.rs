@@ -6,12 +6,13 @@ use super::check::{Amount, Check, Outcome, structure};
 use super::coverage::{Coverage, place, within};
 use super::implanted;
 use super::kept::{self, Comparing};
-use crate::container::{Container, EntryId, EntryKind, Location, Resources};
+use crate::container::{Container, Entry, EntryId, EntryKind, Location, Resources};
 use crate::error::{Kind, Result};
 use crate::formats::{Options, wim};
 use crate::medium;
 use crate::nest::Members;
 use crate::observe::Observer;
+use crate::sink::{Sink, Want};
 use crate::source::Digested;
 use crate::walk::Readable;
 use std::collections::{HashMap, HashSet};
@@ -46,26 +47,22 @@ impl Deep<'_> {
             checks.push(check);
         } else {
             let (images, damaged) = self.images()?;
-            checks.extend(self.members(&images, coverage)?);
+            checks.extend(self.members(images, coverage)?);
             checks.extend(damaged);
-            for image in images {
-                checks.extend(self.image(&image, coverage)?);
-            }
         }
         checks.extend(integrity(&**self.outer, "", self.observer)?);
         Ok(checks)
     }
 
     /// Reads every member to its end, but for the images, whose resources are checked each by itself.
-    fn members(&self, images: &[Image], coverage: &mut Coverage) -> Result<Vec<Check>> {
+    fn members(&self, images: HashMap<EntryId, Image>, coverage: &mut Coverage) -> Result<Vec<Check>> {
         let container = &**self.outer;
         let mut kept = kept::lists(container);
-        let apart: HashSet<EntryId> =
-            images.iter().map(|image| image.id).filter(|id| !kept.names(*id)).collect();
         let files = container.entries().iter().enumerate().filter(|(_, entry)| entry.kind == EntryKind::File);
-        let files: Vec<EntryId> = files.map(|(number, _)| EntryId(number)).collect();
-        let wanted: Vec<EntryId> = files.iter().copied().filter(|id| !apart.contains(id)).collect();
-        let mut sink = Comparing::new(&mut kept, Readable::default());
+        let wanted: Vec<EntryId> = files.map(|(number, _)| EntryId(number)).collect();
+        let apart: HashSet<EntryId> = images.keys().copied().filter(|id| !kept.names(*id)).collect();
+        let comparing = Comparing::new(&mut kept, Readable::default());
+        let mut sink = Apart { deep: self, images, coverage, checks: Vec::new(), inner: comparing };
         let signed = authenticode::walk_signed(
             container,
             &wanted,
@@ -74,6 +71,13 @@ impl Deep<'_> {
             self.threads,
             self.observer,
         )?;
+        // Those that a list names have been read as members, too.
+        let rest: Vec<Image> = sink.images.drain().map(|(_, image)| image).collect();
+        for image in rest {
+            let checks = self.image(&image, sink.coverage)?;
+            sink.checks.extend(checks);
+        }
+        let Apart { coverage, checks: of_images, inner: sink, .. } = sink;
         let failed = sink.inner.failed;
         let damaged = failed.iter().filter(|(_, error)| error.is_damage()).count();
         let outcome = match (failed.len(), damaged) {
@@ -92,7 +96,8 @@ impl Deep<'_> {
         };
         let path = |id: &EntryId| container.entries().get(id.0).map_or("", |entry| entry.path.text());
         if container.member_checksum().is_some() {
-            let whole = wanted.iter().filter(|id| !names.contains(path(id)));
+            let read = wanted.iter().filter(|id| !apart.contains(id));
+            let whole = read.filter(|id| !names.contains(path(id)));
             let ranges: Vec<Range<u64>> = whole.flat_map(|id| place(container, *id)).collect();
             coverage.add(&kept_checksum(container), container.format(), ranges);
         }
@@ -108,18 +113,19 @@ impl Deep<'_> {
             }
         }
         let read = Check {
-            count: Some(files.len() as u64),
+            count: Some(wanted.len() as u64),
             failed: failed.iter().map(|(path, error)| format!("{path}: {error}")).collect(),
             ..Check::new("members", outcome, container.format(), note)
         };
         let mut checks: Vec<Check> = std::iter::once(read).chain(signed.check()).collect();
         checks.extend(kept.checks(container, coverage));
+        checks.extend(of_images);
         Ok(checks)
     }
 
     /// The Windows images that lie on a disc, and checks that say which are damaged.
-    fn images(&self) -> Result<(Vec<Image>, Vec<Check>)> {
-        let (mut images, mut checks) = (Vec::new(), Vec::new());
+    fn images(&self) -> Result<(HashMap<EntryId, Image>, Vec<Check>)> {
+        let (mut images, mut checks) = (HashMap::new(), Vec::new());
         let is_image = |path: &str| {
             let extension = path.rsplit('.').next().unwrap_or_default();
             ["wim", "esd", "swm"].iter().any(|known| extension.eq_ignore_ascii_case(known))
@@ -136,7 +142,7 @@ impl Deep<'_> {
             let path = entry.path.text().to_owned();
             match medium::open(&source, &path, &self.options.at(around)) {
                 Ok(container) if container.format() == wim::FORMAT.name => {
-                    images.push(Image { id, path, container });
+                    images.insert(id, Image { id, path, container });
                 }
                 Ok(_) => {}
                 // Further parts of a split image are read with the first.
@@ -170,6 +176,36 @@ impl Deep<'_> {
         }
         checks.extend(integrity(container, &image.path, self.observer)?);
         Ok(checks)
+    }
+}
+
+/// Passes members on to another sink, and checks an image where its turn comes, so that the medium is read from its
+/// beginning to its end.
+struct Apart<'a, 'k, S> {
+    deep: &'a Deep<'a>,
+    /// Those that have not been checked yet.
+    images: HashMap<EntryId, Image>,
+    coverage: &'a mut Coverage,
+    checks: Vec<Check>,
+    inner: Comparing<'k, S>,
+}
+
+impl<S: Sink> Sink for Apart<'_, '_, S> {
+    fn begin(&mut self, id: EntryId, entry: &Entry) -> Result<Want> {
+        if self.inner.kept.names(id) {
+            return self.inner.begin(id, entry);
+        }
+        let Some(image) = self.images.remove(&id) else { return self.inner.begin(id, entry) };
+        self.checks.extend(self.deep.image(&image, self.coverage)?);
+        Ok(Want::Skip)
+    }
+
+    fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
+        self.inner.chunk(bytes)
+    }
+
+    fn end(&mut self, entry: &Entry, outcome: Result<()>) -> Result<()> {
+        self.inner.end(entry, outcome)
     }
 }
 

@@ -226,7 +226,9 @@ pub(super) fn read_signed_list(path: &Path) -> Result<(Sums, Text)> {
         (read_vec(&source, 0, len)?, path.file_name().unwrap_or_default().to_string_lossy())
     };
     let text = Text::of(bytes).map_err(|error| error.of(&name))?;
-    let sums = Sums::read(&text.body, &file_name).map_err(|error| error.of(&name))?;
+    let mut sums = Sums::read(&text.body, &file_name).map_err(|error| error.of(&name))?;
+    // What is outside is gone from the body.
+    sums.outside_signature += text.outside();
     Ok((sums, text))
 }
 

@@ -65,6 +65,8 @@ pub fn verify(
         Depth::Members => Some(Arc::new(Digested::new(source.clone(), &algorithms))),
         Depth::Whole => None,
     };
+    // Who follows the reading has to be there when it begins.
+    let of_itself = digested.as_deref().map(OfItself::find).transpose().map_err(|error| error.of(name))?;
     let seen: SharedSource = match &digested {
         Some(digested) => digested.clone(),
         None => source.clone(),
@@ -89,8 +91,10 @@ pub fn verify(
         return Ok(Verified::new(checks, None));
     }
     let mut coverage = Coverage::of(source.len());
-    let of_itself = digested.as_deref().map(OfItself::find).transpose().map_err(|error| error.of(name))?;
     if let (Depth::Members, Some(container)) = (depth, &container) {
+        if let Some(digested) = &digested {
+            digested.in_order();
+        }
         let deep = Deep { outer: container, trust: &expectations.trust, options, threads, observer };
         checks.extend(deep.checks(&mut coverage)?);
     }

@@ -106,6 +106,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     let slice: SharedSource = Arc::new(Slice::new(source.clone(), from..end));
     let algorithms: Vec<Algorithm> = expected.iter().map(|value| value.algorithm).collect();
     let digested = Arc::new(Digested::new(slice.clone(), &algorithms));
+    digested.in_order();
     let seen: SharedSource = digested.clone();
     let payload: SharedSource = Arc::new(Slice::new(seen, start - from..u64::MAX));
     let head = read_up_to(&*payload, 0, 64)?;

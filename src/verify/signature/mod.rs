@@ -264,6 +264,12 @@ struct Signed {
 }
 
 impl Text {
+    /// Lines before and behind what is signed, which nobody signed.
+    #[must_use]
+    pub fn outside(&self) -> u64 {
+        self.signed.as_ref().map_or(0, |signed| signed.outside)
+    }
+
     /// Looks for a signature around `bytes`.
     ///
     /// # Errors
