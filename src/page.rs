@@ -12,7 +12,7 @@ h1{font-size:1.4rem;margin:0 0 1.5rem}h2{font-size:1.15rem;overflow-wrap:anywher
 .verdict{display:inline-block;font-weight:700;padding:.15rem .7rem;border-radius:.3rem;color:#fff}\
 .verified{background:#1f7a45}.damaged{background:#b3261e}.unverified{background:#7a5b00}\
 .facts{color:var(--dim);overflow-wrap:anywhere}\
-table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}\
+table{border-collapse:collapse;width:100%;margin:1rem 0;table-layout:fixed}th:nth-child(1){width:22%}th:nth-child(2){width:13%}th:nth-child(3){width:25%}th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere}\
 td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
 code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}\
 .ok{color:#1f7a45}.weak{color:#8a6d00}.bad{color:#b3261e;font-weight:700}.unchecked{color:var(--dim)}\
@@ -77,22 +77,25 @@ fn row(out: &mut String, check: &Check) {
         "" => String::new(),
         subject => format!("<br><code>{}</code>", text(subject)),
     };
-    let count = check.count.map(|count| format!("{} ", grouped(count))).unwrap_or_default();
+    let count = check.count.map(|count| format!(" ({})", grouped(count))).unwrap_or_default();
     let _ = write!(
         out,
-        "<tr><td>{count}{}{subject}</td><td class=\"{class}\">{}</td><td>{}</td><td>{}",
+        "<tr><td>{}{count}{subject}</td><td class=\"{class}\">{}</td><td>{}</td><td>{}",
         text(&check.what),
         text(&check.result),
         text(&check.by),
         text(&check.note)
     );
+    let mut lines = usize::from(!check.note.is_empty());
     for (name, amount) in [("expected", &check.expected), ("found", &check.found)] {
         if let Some(amount) = amount {
+            let gap = if lines > 0 { "<br>" } else { "" };
+            lines += 1;
             let value = match amount {
                 Amount::Bytes(bytes) => format!("{} bytes", grouped(*bytes)),
                 Amount::Digits(hex) => format!("<code>{}</code>", text(hex)),
             };
-            let _ = write!(out, "<br>{name} {value}");
+            let _ = write!(out, "{gap}{name} {value}");
         }
     }
     for failed in &check.failed {
@@ -208,7 +211,7 @@ mod tests {
     fn shares_add_up() {
         let page = verification(&document(), "2026-11-23");
         assert!(page.contains("33.33 %") && page.contains("66.66 %"), "{page}");
-        assert!(page.contains("1\u{202f}234 sha256"));
+        assert!(page.contains("sha256 (1\u{202f}234)"));
     }
 
     #[test]

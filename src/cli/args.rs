@@ -150,6 +150,9 @@ pub(crate) struct Inspect {
     /// Leave out what to know before using it
     #[arg(long)]
     pub(crate) no_advice: bool,
+    /// Read all of it for its SHA-256, and look that up among published media
+    #[arg(long)]
+    pub(crate) hash: bool,
     /// Tables (*.tsv) and rules (rules/*.tsv) that add to those compiled in, or take their place
     #[arg(long, value_name = "DIR")]
     pub(crate) facts: Option<PathBuf>,

@@ -4,6 +4,7 @@ use super::args::Inspect;
 use super::list::options;
 use super::ui::Ui;
 use super::{Exit, hints, show};
+use discless::digest::Algorithm;
 use discless::facts::osinfo;
 use discless::formats::Options;
 use discless::inspect::{Asked, Knowledge, State, disc, inspect};
@@ -77,7 +78,14 @@ fn one(
     let now = Timestamp::from_system(std::time::SystemTime::now()).rfc3339();
     let today = now.split('T').next();
     let osinfo = Some(Path::new(osinfo::INSTALLED)).filter(|dir| ui.verbose && dir.is_dir());
-    let asked = Asked { name: &named.name, lists: &lists, knowledge, osinfo, today };
+    let digests = match &named.what {
+        What::Bytes(source) if args.hash => {
+            let progress = ui.progress("hash");
+            verify::hash(&**source, &[Algorithm::Sha256], ui.threads, &progress)?
+        }
+        _ => Vec::new(),
+    };
+    let asked = Asked { name: &named.name, lists: &lists, digests: &digests, knowledge, osinfo, today };
     let advised = |mut report: report::Inspect| {
         if args.no_advice {
             report.advice.clear();

@@ -147,6 +147,13 @@ impl Facts {
         self.media.get_or_init(|| compiled(parse_media, MEDIA))
     }
 
+    /// The family whose table has that product.
+    #[must_use]
+    pub fn family_of(&self, product: &str) -> Option<&'static str> {
+        let has = |family: &&&str| self.builds(family).iter().any(|build| build.product == product);
+        FAMILIES.iter().find(has).copied()
+    }
+
     /// The builds of a family, by number; empty for a family that is not known.
     #[must_use]
     pub fn builds(&self, family: &str) -> &[Build] {

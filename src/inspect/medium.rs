@@ -7,12 +7,13 @@ use super::identity::identify;
 use super::knowledge::Knowledge;
 use super::package::packages;
 use super::platform::{Counts, KeyFile, Platform, PlatformSurvey, ReadBudget, is_looked_at, survey_of};
-use super::reconcile::{Words, settle};
+use super::reconcile::{PUBLISHED, Words, settle};
 use super::unpacked::{Unpacked, unpack};
 use super::weigh::weigh;
 use super::windows::windows;
 use crate::container::{self, Container, Entry, EntryKind};
-use crate::facts::{About, Rule, osinfo};
+use crate::digest::{Algorithm, Value};
+use crate::facts::{About, Medium, Rule, osinfo};
 use crate::formats::Options;
 use crate::report::{self, Inspect};
 use crate::source::read_up_to;
@@ -28,6 +29,8 @@ pub struct Asked<'a> {
     pub name: &'a str,
     /// Lists of digests that name it.
     pub lists: &'a [String],
+    /// Digests of the whole source, where they were computed.
+    pub digests: &'a [Value],
     /// Tables, and rules that say where to look.
     pub knowledge: &'a Knowledge,
     /// The folder of osinfo-db, where what it calls such a volume is to be shown among the evidence.
@@ -40,7 +43,7 @@ impl<'a> Asked<'a> {
     /// About a source of that name, beside which there are no lists.
     #[must_use]
     pub fn about(name: &'a str, knowledge: &'a Knowledge) -> Self {
-        Self { name, lists: &[], knowledge, osinfo: None, today: None }
+        Self { name, lists: &[], digests: &[], knowledge, osinfo: None, today: None }
     }
 }
 
@@ -61,7 +64,11 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
             (view, packed)
         })
         .collect();
-    let gathered = gather(&views, file_name(asked.name), rules, &options.limits);
+    let mut gathered = gather(&views, file_name(asked.name), rules, &options.limits);
+    if let Some(medium) = asked.digests.iter().find_map(|value| tables.medium_by_digest(&value.hex())) {
+        gathered.family = tables.family_of(&medium.product).map(str::to_owned).or(gathered.family);
+        gathered.evidence.splice(0..0, published(medium));
+    }
     let identity = identify(&gathered.evidence, gathered.family.as_deref(), tables);
     let container = &**container;
     let source = container.source();
@@ -108,8 +115,9 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
     };
     let mut advice: Vec<report::Advice> = tables.advice(&about).into_iter().map(advised).collect();
     advice.extend(secrets(&gathered.evidence));
+    let sha256 = asked.digests.iter().find(|value| value.algorithm == Algorithm::Sha256).map(Value::hex);
     Inspect {
-        source: report::Source { name: asked.name.to_owned(), bytes: have, sha256: None },
+        source: report::Source { name: asked.name.to_owned(), bytes: have, sha256 },
         format: container.format().to_owned(),
         complete: declared <= have,
         tail_bytes: have.saturating_sub(declared),
@@ -133,6 +141,30 @@ pub fn inspect(container: &Arc<dyn Container>, asked: &Asked<'_>, options: &Opti
         volume,
         read_bytes: 0,
     }
+}
+
+/// What the table of published media says of the medium that has this digest.
+fn published(medium: &Medium) -> Vec<Evidence> {
+    let values = [
+        (Field::Product, medium.product.clone()),
+        (Field::Release, medium.release.clone()),
+        (Field::Build, medium.build.to_string()),
+        (Field::Platform, medium.platform.clone()),
+        (Field::Language, medium.language.clone()),
+    ];
+    let values = values.into_iter().filter(|(_, value)| !value.is_empty());
+    let evidence = values.map(|(field, value)| Evidence {
+        field,
+        raw: value.clone(),
+        value,
+        file: "the table of published media".to_owned(),
+        part: medium.file.clone(),
+        how: PUBLISHED,
+        class: Class::A,
+        role: Role::Identity,
+        rule: String::new(),
+    });
+    evidence.collect()
 }
 
 /// The last part of a path or of a nested one.

@@ -12,7 +12,11 @@ pub(super) fn normal(field: Field, family: &str, value: &str) -> Option<String> 
         Field::Platform => platform(value).map_or_else(|| value.to_ascii_lowercase(), str::to_owned),
         Field::Language => capitals(&tag(value)?),
         Field::Build if family == "linux" => value.trim().to_owned(),
-        Field::Build => read_version(value).map_or_else(|| value.to_owned(), |read| build(&read)),
+        // What semantic versioning puts behind a number is a part of it: 1.0-beta is not 1.0.
+        Field::Build => match read_version(value) {
+            Some(read) if read.form != Form::Semantic => build(&read),
+            _ => value.trim().to_owned(),
+        },
         _ => value.split_whitespace().collect::<Vec<_>>().join(" "),
     })
 }

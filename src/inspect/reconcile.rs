@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 /// Sentences of one value that are given.
 const MOST_SENTENCES: usize = 8;
 
+/// How evidence is read that follows from the digest of the whole file.
+pub(super) const PUBLISHED: &str = "digest";
+
 /// How sure a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -71,6 +74,11 @@ impl Cluster<'_> {
         self.said.iter().filter(|one| one.class == class).map(|one| one.file.as_str()).collect()
     }
 
+    /// True where the digest of the whole file is that of a published medium: nothing outweighs that.
+    fn is_published(&self) -> bool {
+        self.said.iter().any(|one| one.how == PUBLISHED)
+    }
+
     fn files(&self) -> BTreeSet<&str> {
         self.said.iter().map(|one| one.file.as_str()).collect()
     }
@@ -91,7 +99,9 @@ pub(super) fn settle<'a>(
     }
     // A stable order, so that the same medium always gets the same answer.
     clusters.sort_by(|a, b| {
-        let rank = |cluster: &Cluster<'_>| (cluster.class(), std::cmp::Reverse(cluster.places().len()));
+        let rank = |cluster: &Cluster<'_>| {
+            (!cluster.is_published(), cluster.class(), std::cmp::Reverse(cluster.places().len()))
+        };
         let length = |cluster: &Cluster<'_>| std::cmp::Reverse(cluster.key.len());
         rank(a).cmp(&rank(b)).then(length(a).cmp(&length(b))).then(b.key.cmp(&a.key))
     });
@@ -216,6 +226,13 @@ mod tests {
         let found = settled(&[one("B", "x", Class::C), one("B", "y", Class::C), one("A", "z", Class::A)]);
         assert_eq!((found.value.as_str(), found.state), ("A", State::Conflict));
         assert_eq!(found.also.len(), 2);
+    }
+
+    #[test]
+    fn the_digest_of_a_published_medium_wins_over_everything() {
+        let published = Evidence { how: PUBLISHED, ..one("A", "the table", Class::A) };
+        let found = settled(&[one("B", "x", Class::A), one("B", "y", Class::A), published]);
+        assert_eq!((found.value.as_str(), found.state), ("A", State::Conflict));
     }
 
     #[test]

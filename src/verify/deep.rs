@@ -239,7 +239,7 @@ impl OfItself {
         if check.vouches {
             coverage.add("implanted digest", by, std::iter::once(0..implanted.end));
             let rest = bytes.saturating_sub(implanted.end);
-            let what = format!("a {} that was put into the image when it was made", found.algorithm);
+            let what = format!("the {} that was put into the image when it was made", found.algorithm);
             check.note = match rest {
                 0 => what,
                 rest => format!("{what}; it does not cover the last {rest} bytes"),

@@ -3,6 +3,7 @@
 use crate::support::media::Medium;
 use crate::support::media::msi::msi;
 use crate::support::media::pe::*;
+use crate::support::media::wim::{image, wim};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -86,4 +87,38 @@ fn a_mislabelled_medium_fails_where_it_is_to_be_strict() {
     assert_eq!(strict.status.code(), Some(1), "{strict:?}");
     let (_folder, path) = written(exchange(), "image.iso");
     assert_eq!(discless(&["inspect", "--strict"], &path).status.code(), Some(0));
+}
+
+#[test]
+fn the_digest_of_a_published_medium_decides_what_files_cannot_tell() {
+    let image = image("Windows 10 Pro").version("10.0.19041.1348").edition("Professional").client();
+    let medium =
+        Medium::new("CCCOMA_X64FRE_EN-US_DV9").file("sources/install.wim", wim([image.arch(9)]).build());
+    let (folder, path) = written(medium, "renamed.iso");
+    let sum = crate::support::sha256(&std::fs::read(&path).unwrap());
+    let facts = folder.path().join("facts");
+    std::fs::create_dir(&facts).unwrap();
+    let header = "file\tsha256\tsha1\tproduct\trelease\tplatform\tlanguage\tbuild\timages\tsource";
+    let row = format!("made.iso\t{sum}\t\tWindows 10\t21H1\tx64\ten-US\t19041.1348\tProfessional\tthis test");
+    std::fs::write(facts.join("media.tsv"), format!("{header}\n{row}\n")).unwrap();
+
+    let ask = |arguments: &[&str]| -> Value {
+        let out = discless(
+            &[&["inspect", "--json", "--facts", facts.to_str().unwrap()], arguments].concat(),
+            &path,
+        );
+        serde_json::from_slice::<Value>(&out.stdout).unwrap()["sources"][0].take()
+    };
+    let guess = ask(&[]);
+    assert!(
+        guess["release"]["value"].as_str().unwrap().contains("files cannot tell"),
+        "{}",
+        guess["release"]
+    );
+    assert_eq!(guess["source"]["sha256"], Value::Null);
+    let known = ask(&["--hash"]);
+    assert_eq!(known["release"]["value"], "21H1", "{}", known["release"]);
+    assert_eq!(known["product"]["value"], "Windows 10");
+    assert_eq!(known["source"]["sha256"], sum.as_str());
+    assert!(known["release"]["because"].to_string().contains("made.iso"), "{}", known["release"]);
 }
