@@ -1,6 +1,7 @@
 //! Message digests: several over one reading of the bytes.
 
 use crate::error::{Error, Result};
+use base64ct::{Base64Unpadded, Encoding};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -251,7 +252,8 @@ impl Value {
     /// # Errors
     /// `Usage` where it is none, or does not have as many bytes as the algorithm's values.
     pub fn from_base64(algorithm: Algorithm, text: &str) -> Result<Self> {
-        let bytes = base64(text).filter(|bytes| bytes.len() == algorithm.len());
+        let bytes = Base64Unpadded::decode_vec(text.trim_end_matches('=')).ok();
+        let bytes = bytes.filter(|bytes| bytes.len() == algorithm.len());
         let bytes = bytes.ok_or_else(|| {
             let want = algorithm.len();
             Error::usage(format!(
@@ -279,35 +281,6 @@ impl Value {
     pub fn hex(&self) -> String {
         hex(&self.bytes)
     }
-}
-
-/// The bytes of base64, where it is that.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=');
-    let mut out = Vec::with_capacity(text.len() / 4 * 3 + 2);
-    for group in text.as_bytes().chunks(4) {
-        let mut bits = 0u32;
-        for &letter in group {
-            let six = match letter {
-                b'A'..=b'Z' => letter - b'A',
-                b'a'..=b'z' => letter - b'a' + 26,
-                b'0'..=b'9' => letter - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(six);
-        }
-        let missing = 4 - group.len();
-        let bytes = (bits << (6 * missing)).to_be_bytes();
-        // Letters left over must not say anything.
-        let (kept, rest) = bytes.get(1..)?.split_at_checked(3 - missing)?;
-        if missing > 2 || rest.iter().any(|&byte| byte != 0) {
-            return None;
-        }
-        out.extend_from_slice(kept);
-    }
-    Some(out)
 }
 
 /// Lowercase hexadecimal digits of `bytes`.

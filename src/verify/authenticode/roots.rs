@@ -4,6 +4,7 @@ use super::der::Reader;
 use super::x509::Certificate;
 use crate::error::{Error, Result};
 use crate::source::{FileSource, Source, read_vec};
+use base64ct::{Base64Unpadded, Encoding};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -143,7 +144,11 @@ fn pem(bytes: &[u8]) -> Vec<Vec<u8>> {
                 current = Some(String::new());
             }
             _ if line.starts_with("-----END ") => {
-                out.extend(current.take().and_then(|text| base64(&text)));
+                out.extend(
+                    current
+                        .take()
+                        .and_then(|text| Base64Unpadded::decode_vec(text.trim_end_matches('=')).ok()),
+                );
                 if out.len() >= MOST {
                     break;
                 }
@@ -156,28 +161,6 @@ fn pem(bytes: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     out
-}
-
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut have) = (0u32, 0u32);
-    for byte in text.bytes().filter(|byte| *byte != b'=') {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(digit);
-        have += 6;
-        if have >= 8 {
-            have -= 8;
-            out.push(u8::try_from((bits >> have) & 0xff).unwrap_or_default());
-        }
-    }
-    Some(out)
 }
 
 #[cfg(test)]
