@@ -178,7 +178,7 @@ pub(crate) fn word(outcome: &str) -> Style {
     match outcome {
         "ok" | "verified" => AnsiColor::Green.on_default(),
         "damaged" => AnsiColor::Red.on_default().bold(),
-        "weak" | "unverified" => AnsiColor::Yellow.on_default(),
+        "weak" | "warn" | "unverified" => AnsiColor::Yellow.on_default(),
         _ => Style::new().dimmed(),
     }
 }

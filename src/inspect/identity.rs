@@ -113,7 +113,7 @@ impl Compare for Builds<'_> {
             }
             let known = |alias: &&crate::facts::Alias| alias.version.as_ref() == Some(&theirs);
             let alias = row.build.aliases.iter().find(known)?;
-            Some(if alias.wrong { alias.place.clone() } else { shown_by(&alias.place) })
+            Some(if alias.wrong { no_build(&alias.place) } else { shown_by(&alias.place) })
         });
         let enabled = || {
             let base = theirs.truncated(3);
@@ -219,10 +219,15 @@ fn elsewhere(build: &mut Settled, rows: &[Match<'_>]) {
         {
             continue;
         }
-        let why = if alias.wrong { alias.place.clone() } else { shown_by(&alias.place) };
+        let why = if alias.wrong { no_build(&alias.place) } else { shown_by(&alias.place) };
         let place = "elsewhere".to_owned();
         build.also.push(Also { value: alias.text.clone(), place, why });
     }
+}
+
+/// Why a number that the table knows is not the build.
+fn no_build(place: &str) -> String {
+    format!("not the build: {place}")
 }
 
 /// Why a number that the table knows is the same build.
