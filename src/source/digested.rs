@@ -3,18 +3,24 @@
 //!
 //! It keeps a *frontier*: a read that touches it hashes those bytes and moves it; a read a little
 //! beyond fills the gap first, once [`Digested::in_order`] has been called; a far read (a look-up at the end
-//! of the disc) leaves it alone. [`Digested::finish`] reads what is left.
+//! of the disc) leaves it alone. [`Digested::finish`] reads what is left. A thread of its own hashes, so that
+//! reading and writing wait for it only where it is the slowest.
 
 use super::{SharedSource, Source};
 use crate::digest::{Algorithm, Hasher, Value};
 use crate::error::{Error, Result};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 /// A gap so small is read for the digest at once: the reads around it are near.
 const GAP: u64 = 4 << 20;
 const BLOCK: usize = 1 << 20;
+/// Bytes that go to the thread that hashes at once, and how many times so many may wait for it.
+const SENT: usize = 256 << 10;
+const WAITING: usize = 16;
 
 /// Something that wants to see all bytes of a source once, in their order.
 pub trait Follow: Send {
@@ -22,18 +28,65 @@ pub trait Follow: Send {
     fn update(&mut self, bytes: &[u8]);
 }
 
-struct Front {
-    at: u64,
+/// What becomes of the bytes behind the frontier.
+struct Hashing {
     hasher: Hasher,
     followers: Vec<Box<dyn Follow>>,
 }
 
-impl Front {
+impl Hashing {
     fn take(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         self.followers.iter_mut().for_each(|follower| follower.update(bytes));
-        self.at += bytes.len() as u64;
     }
+}
+
+struct Front {
+    at: u64,
+    hashing: Arc<Mutex<Hashing>>,
+    /// The thread that hashes beside reading and writing, and the way to it.
+    beside: Option<(SyncSender<Vec<u8>>, JoinHandle<()>)>,
+    /// Bytes on their way there: small reads cost it nothing.
+    gathered: Vec<u8>,
+}
+
+impl Front {
+    fn take(&mut self, bytes: &[u8]) {
+        self.at += bytes.len() as u64;
+        let Some((blocks, _)) = &self.beside else { return lock(&self.hashing).take(bytes) };
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= SENT {
+            // A thread that is gone is found out when its result is wanted.
+            let _ = blocks.send(std::mem::take(&mut self.gathered));
+        }
+    }
+
+    /// Lets a thread hash from here on; where there can be none, whoever reads goes on to.
+    fn move_aside(&mut self) {
+        let (blocks, waiting) = sync_channel::<Vec<u8>>(WAITING);
+        let hashing = self.hashing.clone();
+        let work = move || waiting.iter().for_each(|block| lock(&hashing).take(&block));
+        if self.beside.is_none()
+            && let Ok(thread) = std::thread::Builder::new().name("digest".to_owned()).spawn(work)
+        {
+            self.beside = Some((blocks, thread));
+        }
+    }
+
+    /// Waits until all that was taken is hashed.
+    fn settle(&mut self) -> Result<()> {
+        let Some((blocks, thread)) = self.beside.take() else { return Ok(()) };
+        let sent = blocks.send(std::mem::take(&mut self.gathered));
+        drop(blocks);
+        match (thread.join(), sent) {
+            (Ok(()), Ok(())) => Ok(()),
+            _ => Err(io::Error::other("the thread that hashes is gone").into()),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Another source and the digests of all its bytes.
@@ -48,14 +101,17 @@ impl Digested {
     #[must_use]
     pub fn new(inner: SharedSource, algorithms: &[Algorithm]) -> Self {
         let hasher = Hasher::new(algorithms);
-        let front = Mutex::new(Front { at: 0, hasher, followers: Vec::new() });
+        let hashing = Arc::new(Mutex::new(Hashing { hasher, followers: Vec::new() }));
+        let front = Mutex::new(Front { at: 0, hashing, beside: None, gathered: Vec::new() });
         Self { inner, front, in_order: AtomicBool::new(false) }
     }
 
     /// From now on members are read in the order in which they lie: what is between two of them is read for the
-    /// digest on the way. Before that, whoever looks at a place here and there would have all of it read.
+    /// digest on the way, and a thread hashes it. Before that, whoever looks at a place here and there would have all
+    /// of it read.
     pub fn in_order(&self) {
         self.in_order.store(true, Ordering::Relaxed);
+        lock(&self.front).move_aside();
     }
 
     /// The source itself: reading it is seen by nobody.
@@ -66,7 +122,7 @@ impl Digested {
 
     /// Lets `follower` see the bytes, too. Nothing may have been read yet.
     pub fn followed_by(&self, follower: Box<dyn Follow>) {
-        self.front.lock().unwrap_or_else(PoisonError::into_inner).followers.push(follower);
+        lock(&lock(&self.front).hashing).followers.push(follower);
     }
 
     /// Reads what no one has read yet and gives the digests of the whole. `advance` is told the bytes.
@@ -74,7 +130,7 @@ impl Digested {
     /// # Errors
     /// What the operating system said; `Cancelled` where `advance` answers false.
     pub fn finish(self: Arc<Self>, advance: &mut dyn FnMut(u64) -> bool) -> Result<Vec<Value>> {
-        let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut front = lock(&self.front);
         let mut buf = vec![0; BLOCK];
         while front.at < self.inner.len() {
             let n = self.fill(&mut front, u64::MAX, &mut buf)?;
@@ -82,7 +138,9 @@ impl Digested {
                 return Err(Error::new(crate::error::Kind::Cancelled));
             }
         }
-        Ok(front.hasher.clone().finish())
+        front.settle()?;
+        let hasher = lock(&front.hashing).hasher.clone();
+        Ok(hasher.finish())
     }
 
     /// Hashes one block from the frontier, no further than `to`.
@@ -104,7 +162,7 @@ impl Source for Digested {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let mut front = self.front.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut front = lock(&self.front);
         let near = offset > front.at && offset - front.at <= GAP && offset < self.inner.len();
         if near && self.in_order.load(Ordering::Relaxed) {
             let mut gap = vec![0; BLOCK];

@@ -193,11 +193,4 @@ mod tests {
         assert!(roots.add(b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n", "x").is_err());
         assert!(roots.is_empty());
     }
-
-    #[test]
-    fn base64_is_read_with_and_without_its_end() {
-        assert_eq!(base64("Zm9vYg=="), Some(b"foob".to_vec()));
-        assert_eq!(base64("Zm9vYg"), Some(b"foob".to_vec()));
-        assert_eq!(base64("Zm9v Yg"), None);
-    }
 }
