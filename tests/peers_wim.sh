@@ -73,9 +73,9 @@ genisoimage -quiet -udf -iso-level 3 -V SSS_X64FRE_EN-US_DV9 -b boot/etfsboot.co
 # What it is.
 "$bin" inspect --json made.iso > inspect.json || { echo "DIFFERS  inspect: exit $?"; bad=1; }
 get() { python3 -c 'import json,sys; d = json.load(open(sys.argv[1])); s = d["sources"][0]; print(eval(sys.argv[2]))' "$1" "$2"; }
-check "product" "Windows Server 2022 Standard" "$(get inspect.json 's["product"]["value"]')"
+check "product" "Windows Server 2022" "$(get inspect.json 's["product"]["value"]')"
 check "platform" x64 "$(get inspect.json 's["platform"]["value"]')"
-check "build" 10.0.20348.169 "$(get inspect.json 's["build"]["value"]')"
+check "build" 20348.169 "$(get inspect.json 's["build"]["value"]')"
 check "channel" Volume "$(get inspect.json 's["channel"]')"
 check "languages" en-US "$(get inspect.json '",".join(s["languages"])')"
 check "editions" "1 ServerStandard Server Core x64 10.0.20348.169|2 ServerStandard Server x64 10.0.20348.169" \
