@@ -2,6 +2,7 @@
 
 use crate::report::{Amount, Check, Coverage, Document, Verify};
 use crate::text::for_terminal;
+use crate::verify::coverage::share;
 use std::fmt::Write as _;
 
 const STYLE: &str = "\
@@ -106,11 +107,6 @@ fn row(out: &mut String, check: &Check) {
 
 /// The bar and the table of what vouches for how many bytes.
 fn covered(out: &mut String, coverage: &Coverage) {
-    /// Ten thousandths of the whole, in hundredths of a percent.
-    fn share(bytes: u64, of: u64) -> String {
-        let parts = u128::from(bytes).saturating_mul(10_000).checked_div(u128::from(of)).unwrap_or(0);
-        format!("{}.{:02}", parts / 100, parts % 100)
-    }
     let vouched = coverage.bytes.saturating_sub(coverage.nothing);
     out.push_str("<h3>Bytes that something vouches for</h3><div class=\"bar\" role=\"img\" aria-label=\"");
     let _ = write!(out, "{} % vouched for\">", share(vouched, coverage.bytes));

@@ -59,6 +59,13 @@ impl Timestamp {
         (ticks != 0).then_some(Self { seconds, nanos, zone: Some(0) })
     }
 
+    /// The day that it is, in UTC: `2026-11-23`.
+    #[must_use]
+    pub fn today() -> String {
+        let now = Self::from_system(std::time::SystemTime::now()).rfc3339();
+        now.split('T').next().unwrap_or_default().to_owned()
+    }
+
     /// RFC 3339, in the zone it was recorded in, else in UTC.
     #[must_use]
     pub fn rfc3339(self) -> String {

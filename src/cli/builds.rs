@@ -20,10 +20,9 @@ pub(super) fn run(ui: &Ui, args: &Builds) -> Result<Exit> {
         Some(dir) => Arc::new(Facts::with_dir(dir)?),
         None => Facts::compiled(),
     };
-    let today = Timestamp::from_system(std::time::SystemTime::now()).rfc3339();
-    let today = today.split('T').next().unwrap_or_default();
+    let today = Timestamp::today();
     let asked = args.words.join(" ");
-    let answer = answer(&facts, &asked, today)?;
+    let answer = answer(&facts, &asked, &today)?;
     if ui.json {
         ui.document(&answer)?;
     } else {

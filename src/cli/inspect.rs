@@ -75,8 +75,7 @@ fn one(
         .filter(|found| !found.lines.is_empty())
         .map(|found| found.path.to_string_lossy().into_owned())
         .collect();
-    let now = Timestamp::from_system(std::time::SystemTime::now()).rfc3339();
-    let today = now.split('T').next();
+    let today = Timestamp::today();
     let osinfo = Some(Path::new(osinfo::INSTALLED)).filter(|dir| ui.verbose && dir.is_dir());
     let digests = match &named.what {
         What::Bytes(source) if args.hash => {
@@ -85,7 +84,8 @@ fn one(
         }
         _ => Vec::new(),
     };
-    let asked = Asked { name: &named.name, lists: &lists, digests: &digests, knowledge, osinfo, today };
+    let asked =
+        Asked { name: &named.name, lists: &lists, digests: &digests, knowledge, osinfo, today: Some(&today) };
     let advised = |mut report: report::Inspect| {
         if args.no_advice {
             report.advice.clear();

@@ -2,7 +2,7 @@
 
 use super::ui::word;
 use discless::text::for_terminal;
-use discless::verify::coverage::Coverage;
+use discless::verify::coverage::{Coverage, share};
 use discless::verify::{Amount, Check, Outcome, Verdict};
 use std::fmt::Write as _;
 
@@ -129,18 +129,13 @@ fn list_name(path: &str) -> String {
 
 /// What vouches for how many bytes, and how many nothing does.
 pub(crate) fn coverage(coverage: &Coverage) -> String {
-    /// Hundredths of a percent.
-    fn share(bytes: u64, of: u64) -> String {
-        let parts = u128::from(bytes).saturating_mul(10_000).checked_div(u128::from(of)).unwrap_or(0);
-        format!("{}.{:02} %", parts / 100, parts % 100)
-    }
     let mut out = String::from("\nbytes vouched for\n");
     let rows = coverage.vouchers.iter().map(|one| {
         let by = list_name(&one.by);
         (one.ranges.bytes(), format!("{}, by {by}", for_terminal(&one.what)))
     });
     for (bytes, what) in rows.chain([(coverage.uncovered(), "nothing".to_owned())]) {
-        let _ = writeln!(out, "  {:>18}  {:>8}  {what}", exact(bytes), share(bytes, coverage.bytes));
+        let _ = writeln!(out, "  {:>18}  {:>6} %  {what}", exact(bytes), share(bytes, coverage.bytes));
     }
     out
 }

@@ -91,8 +91,7 @@ pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
 
 /// Writes the report where nothing is yet.
 fn write_page(path: &Path, document: &report::Document<report::Verify>) -> Result<()> {
-    let now = Timestamp::from_system(std::time::SystemTime::now()).rfc3339();
-    let page = page::verification(document, now.split('T').next().unwrap_or_default());
+    let page = page::verification(document, &Timestamp::today());
     let write = || std::fs::File::create_new(path)?.write_all(page.as_bytes());
     write().map_err(|error| Error::from(error).of(&path.to_string_lossy()))
 }

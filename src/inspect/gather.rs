@@ -207,13 +207,10 @@ fn apply(rule: &Rule, view: &View, meter: &Meter<'_>, name: &str, limits: &Limit
             }
             continue;
         }
-        if entry.kind != EntryKind::File {
+        if entry.kind != EntryKind::File || !meter.reaches(id.0, entry) {
             continue;
         }
-        let Some(source) = Some(()).filter(|()| meter.reaches(id.0, entry)).and_then(|()| meter.source(*id))
-        else {
-            continue;
-        };
+        let Some(source) = meter.source(*id) else { continue };
         for said in read::member(rule.how, &rule.key, &source, limits).into_iter().take(MOST_SAID) {
             if rule.how == How::Text {
                 rule.values(&said.text)

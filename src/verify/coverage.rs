@@ -86,6 +86,13 @@ impl Coverage {
     }
 }
 
+/// A part of a whole as a percentage with two places, cut and not rounded; `0.00` of nothing.
+#[must_use]
+pub fn share(bytes: u64, of: u64) -> String {
+    let parts = u128::from(bytes).saturating_mul(10_000).checked_div(u128::from(of)).unwrap_or(0);
+    format!("{}.{:02}", parts / 100, parts % 100)
+}
+
 /// Where a member's bytes lie in its container's source, packed or not; empty where that is not known.
 #[must_use]
 pub fn place(container: &dyn Container, id: EntryId) -> Vec<Range<u64>> {

@@ -72,7 +72,8 @@ impl Deep<'_> {
             self.observer,
         )?;
         // Those that a list names have been read as members, too.
-        let rest: Vec<Image> = sink.images.drain().map(|(_, image)| image).collect();
+        let mut rest: Vec<Image> = sink.images.drain().map(|(_, image)| image).collect();
+        rest.sort_by_key(|image| image.id);
         for image in rest {
             let checks = self.image(&image, sink.coverage)?;
             sink.checks.extend(checks);
