@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::observe::Observer;
 use crate::path::Names;
 use crate::sink::{Sink, Want};
-use crate::source::SharedSource;
+use crate::source::{self, SharedSource};
 use crate::walk::walk;
 use destination::Destination;
 use std::collections::HashMap;
@@ -145,6 +145,7 @@ pub fn run(
         0 => std::thread::available_parallelism().map_or(1, usize::from).min(4),
         n => n,
     };
+    source::read_ahead(&**container.source());
     let digests = if options.digests { Digests::Sha256 } else { Digests::None };
     let (results, outcomes) = mpsc::channel::<Outcome>();
     let wanted: Vec<EntryId> = plan.files.iter().map(|item| item.id).collect();

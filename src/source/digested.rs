@@ -20,6 +20,8 @@ use std::thread::JoinHandle;
 /// A gap so small is read for the digest at once: the reads around it are near.
 const GAP: u64 = 4 << 20;
 const BLOCK: usize = 1 << 20;
+/// A gap and a read so small are one read.
+const SMALL: usize = 64 << 10;
 /// Bytes that go to the thread that hashes at once, and how many times so many may wait for it.
 const SENT: usize = 256 << 10;
 const WAITING: usize = 16;
@@ -75,6 +77,8 @@ struct Front {
     beside: Option<(SyncSender<Vec<u8>>, JoinHandle<()>)>,
     /// Bytes on their way there: small reads cost it nothing.
     gathered: Vec<u8>,
+    /// For bytes that only the digest wants.
+    spare: Vec<u8>,
 }
 
 impl Front {
@@ -129,7 +133,8 @@ impl Digested {
     pub fn new(inner: SharedSource, algorithms: &[Algorithm]) -> Self {
         let hasher = Hasher::new(algorithms);
         let hashing = Arc::new(Mutex::new(Hashing { hasher, followers: Vec::new() }));
-        let front = Mutex::new(Front { at: 0, hashing, beside: None, gathered: Vec::new() });
+        let front =
+            Mutex::new(Front { at: 0, hashing, beside: None, gathered: Vec::new(), spare: Vec::new() });
         Self { inner, front, in_order: AtomicBool::new(false) }
     }
 
@@ -170,6 +175,22 @@ impl Digested {
         Ok(hasher.finish())
     }
 
+    /// Reads from the frontier over a small gap into `buf`, by one read: small files lie that close.
+    fn read_across(&self, front: &mut Front, gap: usize, buf: &mut [u8]) -> io::Result<usize> {
+        let mut spare = std::mem::take(&mut front.spare);
+        spare.resize(gap + buf.len(), 0);
+        let n = self.inner.read_at(front.at, &mut spare)?;
+        let bytes = spare.get(..n).unwrap_or_default();
+        front.take(bytes);
+        let there = bytes.get(gap..).unwrap_or_default();
+        let out = buf.get_mut(..there.len()).unwrap_or_default();
+        out.copy_from_slice(there);
+        let n = out.len();
+        front.spare = spare;
+        // Fewer bytes than the gap has come back only where the source ends in it.
+        Ok(n)
+    }
+
     /// Hashes one block from the frontier, no further than `to`.
     fn fill(&self, front: &mut Front, to: u64, buf: &mut [u8]) -> io::Result<u64> {
         let want = usize::try_from(to.saturating_sub(front.at)).unwrap_or(usize::MAX).min(buf.len());
@@ -197,10 +218,16 @@ impl Source for Digested {
         let mut front = lock(&self.front);
         let near = offset > front.at && offset - front.at <= GAP && offset < self.inner.len();
         if near && self.in_order.load(Ordering::Relaxed) {
-            let mut gap = vec![0; BLOCK];
-            while front.at < offset {
-                self.fill(&mut front, offset, &mut gap)?;
+            let gap = usize::try_from(offset - front.at).unwrap_or(usize::MAX);
+            if gap <= SMALL && buf.len() <= SMALL {
+                return self.read_across(&mut front, gap, buf);
             }
+            let mut spare = std::mem::take(&mut front.spare);
+            spare.resize(gap.min(BLOCK), 0);
+            while front.at < offset {
+                self.fill(&mut front, offset, &mut spare)?;
+            }
+            front.spare = spare;
         }
         if offset > front.at || offset.saturating_add(buf.len() as u64) <= front.at {
             drop(front);

@@ -102,6 +102,20 @@ pub fn read_up_to(source: &dyn Source, offset: u64, len: usize) -> Result<Vec<u8
     read_vec(source, offset.min(source.len()), there)
 }
 
+/// Tells the kernel that all of it will be read in order, so that it reads further ahead.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+pub fn read_ahead(source: &dyn Source) {
+    if let Some((file, offset)) = source.in_file(0..source.len()) {
+        // Advice: where it is not taken nothing is lost.
+        let len = std::num::NonZeroU64::new(source.len());
+        let _ = rustix::fs::fadvise(file, offset, len, rustix::fs::Advice::Sequential);
+    }
+}
+
+/// Tells the kernel that all of it will be read in order, so that it reads further ahead.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+pub fn read_ahead(_: &dyn Source) {}
+
 /// A range of another source.
 pub struct Slice {
     inner: SharedSource,

@@ -7,7 +7,7 @@
 use crate::digest::{Algorithm, Hasher, Value};
 use crate::error::{Error, Kind, Result};
 use crate::observe::Observer;
-use crate::source::{Follow, Source, read_exact_at};
+use crate::source::{self, Follow, Source, read_exact_at};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -39,7 +39,7 @@ pub fn hash(
     threads: usize,
     observer: &dyn Observer,
 ) -> Result<Vec<Value>> {
-    sequential(source);
+    source::read_ahead(source);
     let hasher = Hasher::new(algorithms);
     let values = if threads <= 1 || source.len() < INLINE || algorithms.is_empty() {
         inline(source, hasher, observer)?
@@ -49,19 +49,6 @@ pub fn hash(
     let value = |algorithm: &Algorithm| values.iter().find(|value| value.algorithm == *algorithm).cloned();
     Ok(algorithms.iter().filter_map(value).collect())
 }
-
-/// Tells the kernel that all of it will be read in order, so that it reads further ahead.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-fn sequential(source: &dyn Source) {
-    if let Some((file, offset)) = source.in_file(0..source.len()) {
-        // Advice: where it is not taken nothing is lost.
-        let len = std::num::NonZeroU64::new(source.len());
-        let _ = rustix::fs::fadvise(file, offset, len, rustix::fs::Advice::Sequential);
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-fn sequential(_: &dyn Source) {}
 
 /// Gives all of `source` to `follower`.
 ///
