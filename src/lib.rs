@@ -25,6 +25,8 @@ pub mod page;
 pub mod path;
 pub mod report;
 pub mod select;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod sink;
 pub mod source;
 pub mod surroundings;
