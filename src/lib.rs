@@ -26,6 +26,8 @@ pub mod page;
 pub mod path;
 pub mod report;
 pub mod select;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod sink;
 pub mod source;
 pub mod surroundings;
@@ -33,6 +35,7 @@ pub mod text;
 pub mod time;
 pub mod unpack;
 pub mod verify;
+pub mod view;
 pub mod volumes;
 pub mod walk;
 

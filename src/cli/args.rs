@@ -21,6 +21,19 @@ Examples:
   discless builds sql 2019                   a product's builds
   discless builds                            the products";
 
+#[cfg(feature = "serve")]
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  discless serve setup.iso                   a page at http://127.0.0.1:8080/
+  discless serve downloads/                  each image in it, under its name
+  discless serve setup.iso --listen 0.0.0.0:8080 --user lab --password-file pw
+  curl -O http://127.0.0.1:8080/sources/install.wim
+  curl 'http://127.0.0.1:8080/setup.exe?sha256' | sha256sum -c
+
+It only reads, and only this machine reaches it unless --listen says otherwise.
+The same addresses are a WebDAV folder. Files that change while they are served
+are noticed when it is started again. Ctrl-C ends it, with exit code 130.";
+
 /// Install media without the disc: say what a download is, prove it, get its files out
 #[derive(Debug, Parser)]
 #[command(name = "discless", version, about, after_help = EXAMPLES, propagate_version = true)]
@@ -84,6 +97,10 @@ pub(crate) enum Command {
     /// Look a build number up, without a medium
     #[command(after_help = BUILDS_EXAMPLES)]
     Builds(Builds),
+    /// Show media to browsers and file managers, with nothing extracted
+    #[cfg(feature = "serve")]
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Serve),
     /// List the formats and their limits
     Formats,
     /// Print completions for a shell
@@ -384,6 +401,42 @@ pub(crate) struct Cat {
     /// OUTER!/MEMBER (also OUTER::MEMBER)
     #[arg(value_name = "SOURCE!/MEMBER")]
     pub(crate) member: String,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// Files, directories, or OUTER!/MEMBER; a directory of images, or a share, shows each medium in it
+    #[arg(required = true, value_name = "SOURCE|DIR")]
+    pub(crate) sources: Vec<String>,
+    /// Where to listen; 0.0.0.0 or [::] for all addresses of this machine, port 0 for a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Show packages that are members, too, each as NAME.contents/
+    #[arg(long)]
+    pub(crate) recurse: bool,
+    /// Do not read the sources to verify them
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+    /// Who may see it
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub(crate) user: Option<String>,
+    /// A file whose first line is the password of --user
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// A certificate, with those above it, for https
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "PEM", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "PEM", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Bytes that temporary files with unpacked members may have: 500M, 20G [default: 8G]
+    #[arg(long, value_name = "SIZE", value_parser = size, hide_default_value = true)]
+    pub(crate) keep_unpacked: Option<u64>,
     #[command(flatten)]
     pub(crate) opening: Opening,
 }

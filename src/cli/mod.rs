@@ -11,6 +11,8 @@ mod hash;
 mod hints;
 mod inspect;
 mod list;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod ui;
 mod verify;
@@ -112,6 +114,8 @@ fn run(ui: &Ui, command: Command) -> Result<Exit> {
         Command::Cat(args) => cat::run(ui, &args),
         Command::Hash(args) => hash::run(ui, &args),
         Command::Builds(args) => builds::run(ui, &args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(ui, &args),
         Command::Formats => formats::run(ui),
         Command::Completions { shell } => generate::completions(ui, shell),
         Command::Man => generate::man(ui),
