@@ -21,6 +21,13 @@ Examples:
   discless builds sql 2019                   a product's builds
   discless builds                            the products";
 
+const MOUNT_EXAMPLES: &str = "\
+Examples:
+  discless mount media.iso /mnt/media        until Ctrl-C, or umount /mnt/media
+  discless mount 'media.iso!/x.cab' dir      what lies in a member
+  discless mount a.iso b.exe dir             each in a folder of its name
+  discless mount -r media.iso dir            packages too, as NAME.contents";
+
 /// Install media without the disc: say what a download is, prove it, get its files out
 #[derive(Debug, Parser)]
 #[command(name = "discless", version, about, after_help = EXAMPLES, propagate_version = true)]
@@ -81,6 +88,9 @@ pub(crate) enum Command {
     Cat(Cat),
     /// Compute digests in one pass
     Hash(Hash),
+    /// Show media as a directory, read-only, without extracting them (Linux)
+    #[command(after_help = MOUNT_EXAMPLES)]
+    Mount(Mount),
     /// Look a build number up, without a medium
     #[command(after_help = BUILDS_EXAMPLES)]
     Builds(Builds),
@@ -406,4 +416,22 @@ pub(crate) struct Builds {
     /// Tables that add to those compiled in, or replace rows of them
     #[arg(long, value_name = "DIR")]
     pub(crate) facts: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Mount {
+    /// Files, directories, `-`, or OUTER!/MEMBER
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    /// An empty directory
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// Show what is in containers that are members, as NAME.contents
+    #[arg(short, long)]
+    pub(crate) recurse: bool,
+    /// Let every user of this machine look into it
+    #[arg(long)]
+    pub(crate) allow_other: bool,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
 }

@@ -11,6 +11,7 @@ mod hash;
 mod hints;
 mod inspect;
 mod list;
+mod mount;
 mod show;
 mod ui;
 mod verify;
@@ -110,6 +111,7 @@ fn run(ui: &Ui, command: Command) -> Result<Exit> {
         Command::Verify(args) => verify::run(ui, &args),
         Command::Extract(args) => extract::run(ui, &args),
         Command::Cat(args) => cat::run(ui, &args),
+        Command::Mount(args) => mount::run(ui, &args),
         Command::Hash(args) => hash::run(ui, &args),
         Command::Builds(args) => builds::run(ui, &args),
         Command::Formats => formats::run(ui),
