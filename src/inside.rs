@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Nothing smaller is a container.
 const LEAST: u64 = 64;
 /// So much of a packed member is unpacked before it is decided whether it may be a container.
-const HEAD: usize = 160 << 10;
+pub(crate) const HEAD: usize = 160 << 10;
 
 /// A container that was found in a member.
 pub struct Nested {
@@ -177,15 +177,15 @@ enum Member {
     Passed,
 }
 
-impl Unpacking<'_> {
-    /// Whether bytes that begin so may be a container.
-    fn may_be(head: &[u8]) -> bool {
-        let head = head.to_vec();
-        formats::recognise(&head).is_ok_and(|found| !found.is_empty())
-            || head.starts_with(b"MZ")
-            || Probe::new(&head).is_ok_and(|probe| probe.has(0x8000, b"\x01CD001"))
-    }
+/// Whether a member that begins so may be a container; `head` is its first [`HEAD`] bytes.
+pub(crate) fn may_be(head: &[u8]) -> bool {
+    let head = head.to_vec();
+    formats::recognise(&head).is_ok_and(|found| !found.is_empty())
+        || head.starts_with(b"MZ")
+        || Probe::new(&head).is_ok_and(|probe| probe.has(0x8000, b"\x01CD001"))
+}
 
+impl Unpacking<'_> {
     fn spool(&mut self, bytes: &[u8]) -> Result<Member> {
         let mut spool = Spool::new(&self.options.limits);
         self.budget.unpack(bytes.len() as u64)?;
@@ -207,7 +207,7 @@ impl Sink for Unpacking<'_> {
                 head.extend_from_slice(bytes);
                 if head.len() < HEAD {
                     Member::Head(head)
-                } else if Self::may_be(&head) {
+                } else if may_be(&head) {
                     self.spool(&head)?
                 } else {
                     Member::Passed
@@ -227,7 +227,7 @@ impl Sink for Unpacking<'_> {
     fn end(&mut self, _: &Entry, outcome: Result<()>) -> Result<()> {
         let Some((id, member)) = self.current.take() else { return Ok(()) };
         let source: SharedSource = match (outcome, member) {
-            (Ok(()), Member::Head(head)) if Self::may_be(&head) => {
+            (Ok(()), Member::Head(head)) if may_be(&head) => {
                 self.budget.unpack(head.len() as u64)?;
                 Arc::new(head)
             }

@@ -34,6 +34,7 @@ pub mod text;
 pub mod time;
 pub mod unpack;
 pub mod verify;
+pub mod view;
 pub mod volumes;
 pub mod walk;
 
