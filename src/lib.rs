@@ -27,6 +27,8 @@ pub mod page;
 pub mod path;
 pub mod report;
 pub mod select;
+#[cfg(feature = "smb")]
+pub mod serve;
 pub mod sink;
 pub mod source;
 pub mod surroundings;

@@ -1,0 +1,4 @@
+//! Servers over a view.
+
+#[cfg(feature = "smb")]
+pub mod smb;
