@@ -27,7 +27,7 @@ pub mod page;
 pub mod path;
 pub mod report;
 pub mod select;
-#[cfg(feature = "smb")]
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod sink;
 pub mod source;

@@ -5,22 +5,27 @@ use crate::text::for_terminal;
 use crate::verify::coverage::share;
 use std::fmt::Write as _;
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;--ink:#1b1d1f;--paper:#fff;--line:#d5d9dd;--dim:#5b6670}\
-@media(prefers-color-scheme:dark){:root{--ink:#e6e8ea;--paper:#16181a;--line:#3a4046;--dim:#9aa4ad}}\
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;padding:0 1rem}\
-h1{font-size:1.4rem;margin:0 0 1.5rem}h2{font-size:1.15rem;overflow-wrap:anywhere;margin:2rem 0 .25rem}\
+/// What all pages look like: colours by light and dark, type, tables, verdicts.
+pub(crate) const LOOK: &str = "\
+:root{color-scheme:light dark;--ink:#1b1d1f;--paper:#fff;--line:#d5d9dd;--dim:#5b6670;--soft:#f4f6f7;--link:#1a5fb4}\
+@media(prefers-color-scheme:dark){:root{--ink:#e6e8ea;--paper:#16181a;--line:#3a4046;--dim:#9aa4ad;--soft:#1f2326;--link:#8ab8f5}}\
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:2rem auto;padding:0 1rem}\
 .verdict{display:inline-block;font-weight:700;padding:.15rem .7rem;border-radius:.3rem;color:#fff}\
 .verified{background:#1f7a45}.damaged{background:#b3261e}.unverified{background:#7a5b00}\
-.facts{color:var(--dim);overflow-wrap:anywhere}\
-table{border-collapse:collapse;width:100%;margin:1rem 0;table-layout:fixed}th:nth-child(1){width:22%}th:nth-child(2){width:13%}th:nth-child(3){width:25%}th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere}\
-td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
+table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere}\
 code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}\
 .ok{color:#1f7a45}.weak{color:#8a6d00}.bad{color:#b3261e;font-weight:700}.unchecked{color:var(--dim)}\
 @media(prefers-color-scheme:dark){.ok{color:#6fcf97}.weak{color:#e0c060}.bad{color:#ff8a80}}\
-.bar{display:flex;height:1.4rem;border:1px solid var(--line);border-radius:.3rem;overflow:hidden}.bar span{display:block;min-width:2px}\
-.vouched{background:#2f6f4f}.nothing{background:repeating-linear-gradient(45deg,transparent 0 6px,var(--line) 6px 8px)}\
 footer{color:var(--dim);font-size:.85rem;margin:3rem 0 1rem;border-top:1px solid var(--line);padding-top:.5rem}";
+
+const STYLE: &str = "\
+body{max-width:60rem}\
+h1{font-size:1.4rem;margin:0 0 1.5rem}h2{font-size:1.15rem;overflow-wrap:anywhere;margin:2rem 0 .25rem}\
+.facts{color:var(--dim);overflow-wrap:anywhere}\
+table{table-layout:fixed}th:nth-child(1){width:22%}th:nth-child(2){width:13%}th:nth-child(3){width:25%}\
+td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
+.bar{display:flex;height:1.4rem;border:1px solid var(--line);border-radius:.3rem;overflow:hidden}.bar span{display:block;min-width:2px}\
+.vouched{background:#2f6f4f}.nothing{background:repeating-linear-gradient(45deg,transparent 0 6px,var(--line) 6px 8px)}";
 
 /// The page. `made` says when, as a date.
 #[must_use]
@@ -34,7 +39,7 @@ pub fn verification(document: &Document<Verify>, made: &str) -> String {
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head><body><h1>Verification report</h1>\n"
+         <title>{title}</title><style>{LOOK}{STYLE}</style></head><body><h1>Verification report</h1>\n"
     );
     document.sources.iter().for_each(|source| one(&mut out, source));
     let _ = writeln!(
@@ -137,7 +142,7 @@ fn covered(out: &mut String, coverage: &Coverage) {
 }
 
 /// Text that is text and no markup, and shows what would hide or turn it.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in for_terminal(text).chars() {
         match letter {
@@ -153,7 +158,7 @@ fn text(text: &str) -> String {
 }
 
 /// A number with a narrow gap between its thousands.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 2);
     for (at, digit) in digits.chars().enumerate() {

@@ -28,6 +28,20 @@ Examples:
   discless mount a.iso b.exe dir             each in a folder of its name
   discless mount -r media.iso dir            packages too, as NAME.contents";
 
+#[cfg(feature = "serve")]
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  discless serve setup.iso                   a page at http://127.0.0.1:8080/
+  discless serve downloads/                  each image in it, under its name
+  discless serve setup.iso --listen 0.0.0.0:8080 --user lab --password-file pw
+  discless serve setup.iso --smb=0.0.0.0:445 --user lab     \\\\HOST\\media for Windows
+  curl -O http://127.0.0.1:8080/sources/install.wim
+  curl 'http://127.0.0.1:8080/setup.exe?sha256' | sha256sum -c
+
+It only reads, and only this machine reaches it unless --listen says otherwise.
+The same addresses are a WebDAV folder. Files that change while they are served
+are noticed when it is started again. Ctrl-C ends it, with exit code 130.";
+
 /// Install media without the disc: say what a download is, prove it, get its files out
 #[derive(Debug, Parser)]
 #[command(name = "discless", version, about, after_help = EXAMPLES, propagate_version = true)]
@@ -94,6 +108,10 @@ pub(crate) enum Command {
     /// Look a build number up, without a medium
     #[command(after_help = BUILDS_EXAMPLES)]
     Builds(Builds),
+    /// Show media to browsers and file managers, with nothing extracted
+    #[cfg(feature = "serve")]
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Serve),
     /// List the formats and their limits
     Formats,
     /// Print completions for a shell
@@ -395,6 +413,44 @@ pub(crate) struct Cat {
     pub(crate) opening: Opening,
 }
 
+#[cfg(feature = "serve")]
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// Files, directories, or OUTER!/MEMBER; a directory of images, or a share, shows each medium in it
+    #[arg(required = true, value_name = "SOURCE|DIR")]
+    pub(crate) sources: Vec<String>,
+    /// Where to listen; 0.0.0.0 or [::] for all addresses of this machine, port 0 for a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Show packages that are members, too, each as NAME.contents/
+    #[arg(long)]
+    pub(crate) recurse: bool,
+    /// Do not read the sources to verify them
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+    /// Who may see it; without --password-file the password is what DISCLESS_PASSWORD says
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// A file whose first line is the password of --user
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) smb: Smb,
+    /// A certificate, with those above it, for https
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "PEM", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "PEM", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Bytes that temporary files with unpacked members may have: 500M, 20G [default: 8G]
+    #[arg(long, value_name = "SIZE", value_parser = size, hide_default_value = true)]
+    pub(crate) keep_unpacked: Option<u64>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Hash {
     /// Files, `-`, or OUTER!/MEMBER
@@ -416,6 +472,47 @@ pub(crate) struct Builds {
     /// Tables that add to those compiled in, or replace rows of them
     #[arg(long, value_name = "DIR")]
     pub(crate) facts: Option<PathBuf>,
+}
+
+/// The same as an SMB share.
+#[cfg(feature = "serve")]
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Smb {
+    /// Serve the share `media` over SMB, too, which Windows installs from [default: 127.0.0.1:4450]
+    #[arg(
+        long,
+        value_name = "PORT|ADDRESS:PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "4450",
+        value_parser = address
+    )]
+    pub(crate) smb: Option<std::net::SocketAddr>,
+    /// Let everybody read the share, without a password: neither signed nor encrypted
+    #[arg(long, requires = "smb", conflicts_with = "user")]
+    pub(crate) guest: bool,
+    /// Whether clients of the share have to encrypt
+    #[arg(long, value_name = "WHEN", requires = "smb", default_value = "require")]
+    pub(crate) smb_encrypt: SmbEncrypt,
+}
+
+/// A port of this machine that only it reaches, or an address with a port.
+#[cfg(feature = "serve")]
+fn address(text: &str) -> Result<std::net::SocketAddr, String> {
+    match text.parse::<u16>() {
+        Ok(port) => Ok((std::net::Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => text.parse().map_err(|_| "a port, or ADDRESS:PORT, is wanted".to_owned()),
+    }
+}
+
+/// Whether what goes over the network is encrypted.
+#[cfg(feature = "serve")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SmbEncrypt {
+    /// Always: SMB 3 only
+    Require,
+    /// Where the client can; signed where it cannot
+    Offer,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -12,7 +12,11 @@ mod hints;
 mod inspect;
 mod list;
 mod mount;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
+#[cfg(feature = "serve")]
+mod smb;
 mod ui;
 mod verify;
 
@@ -114,6 +118,8 @@ fn run(ui: &Ui, command: Command) -> Result<Exit> {
         Command::Mount(args) => mount::run(ui, &args),
         Command::Hash(args) => hash::run(ui, &args),
         Command::Builds(args) => builds::run(ui, &args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(ui, &args),
         Command::Formats => formats::run(ui),
         Command::Completions { shell } => generate::completions(ui, shell),
         Command::Man => generate::man(ui),

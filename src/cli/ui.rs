@@ -88,6 +88,12 @@ impl Ui {
         }
     }
 
+    /// Something beside the answer that would be lost otherwise: said however quiet the rest is to be.
+    #[cfg(feature = "smb")]
+    pub(crate) fn always(&self, text: &str) {
+        self.to_stderr(&format!("{text}\n"));
+    }
+
     /// Something that may be wrong.
     pub(crate) fn warn(&self, text: &str) {
         if self.quiet == 0 {

@@ -59,6 +59,12 @@ pub struct DiscFit {
     pub multiple_of_2048: bool,
 }
 
+/// What any single-layer DVD holds, in bytes.
+#[must_use]
+pub fn single_layer() -> u64 {
+    limit("dvd")
+}
+
 /// Which discs hold an image of `bytes` bytes.
 #[must_use]
 pub fn fit(bytes: u64) -> DiscFit {

@@ -23,6 +23,7 @@ use crate::time::Timestamp;
 use holder::Holder;
 use kept::Kept;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 /// A node's number, from 1: it can be the number of an inode.
@@ -158,7 +159,8 @@ fn whole<T>(lock: Result<T, PoisonError<T>>) -> T {
 impl View {
     const KEPT: u64 = 8 << 30;
 
-    /// Shows `sources`, each with its name: the only one's members at the root, or a folder for each of several.
+    /// Shows `sources`, each with its name: the only one's members at the root, or a folder for each of several. A
+    /// `/` in a name makes a folder in a folder.
     ///
     /// # Errors
     /// `Limit` where a source has or unpacks to more than the limits allow.
@@ -175,10 +177,9 @@ impl View {
         let several = sources.len() > 1;
         let mut names = LocalPaths::new(Names::Portable);
         for (number, (name, container)) in sources.into_iter().enumerate() {
-            let last = name.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(&name);
             let node = if several {
-                let free = names.file(&crate::entry::EntryPath::new(last)).path;
-                view.add_dir(NodeId::ROOT, &free.to_string_lossy(), Dir::default())?
+                let free = names.file(&crate::entry::EntryPath::new(name.clone())).path;
+                view.add_dirs(&free)?
             } else {
                 NodeId::ROOT
             };
@@ -189,6 +190,19 @@ impl View {
             view.sources.push(Shown { name, node, container, left });
         }
         Ok(view)
+    }
+
+    /// The directory at that path; what is missing on the way is added.
+    fn add_dirs(&self, path: &Path) -> Result<NodeId> {
+        let mut at = NodeId::ROOT;
+        for part in path {
+            let part = part.to_string_lossy();
+            at = match self.slot(at)?.dir()?.known(&part) {
+                Some(known) => known,
+                None => self.add_dir(at, &part, Dir::default())?,
+            };
+        }
+        Ok(at)
     }
 
     /// What is shown, in the order it was given.
@@ -270,14 +284,12 @@ impl View {
     pub fn child(&self, parent: NodeId, name: &str, case: Case) -> Result<Option<NodeId>> {
         let slot = self.slot(parent)?;
         let dir = slot.dir()?;
-        let folded = fold(name);
-        let known = || whole(dir.children.read()).names.get(&folded).copied();
-        let found = match known() {
+        let found = match dir.known(name) {
             // A member's name opens nothing.
             Some(found) => found,
             None => {
                 self.look(parent, dir)?;
-                match known() {
+                match dir.known(name) {
                     Some(found) => found,
                     None => return Ok(None),
                 }
@@ -443,6 +455,13 @@ impl View {
             at = self.slot(at)?.parent;
         }
         Ok(id != directory)
+    }
+}
+
+impl Dir {
+    /// The node of that name, capitals apart, among those that are there already.
+    fn known(&self, name: &str) -> Option<NodeId> {
+        whole(self.children.read()).names.get(&fold(name)).copied()
     }
 }
 
