@@ -25,6 +25,7 @@ printf 'right-password-7\n' > pw
 
 # $1: more arguments; the port and all that it said are in `said`.
 start() {
+    : > said
     "$bin" serve --no-verify --listen 127.0.0.1:0 --smb=0 "$@" > said 2>&1 &
     server=$!
     for _ in $(seq 100); do

@@ -106,7 +106,7 @@ impl Tree {
     /// Tells once of each file why it cannot be read.
     fn fault(&self, id: NodeId, error: &Error) {
         let mut faults = whole(self.faults.lock());
-        if faults.len() >= MOST_FAULTS || faults.contains_key(&id) {
+        if faults.len() > MOST_FAULTS || faults.contains_key(&id) {
             return;
         }
         // A full disk may be emptied; what the medium has not it will never have.
@@ -115,7 +115,11 @@ impl Tree {
             _ => Some(error.again()),
         };
         faults.insert(id, lasting);
+        let last = faults.len() > MOST_FAULTS;
         drop(faults);
+        if last {
+            return (self.complain)(&Error::limit("files that cannot be read; no more are named", MOST_FAULTS as u64));
+        }
         let path = self.view.path(id).unwrap_or_default();
         let mut told = error.again();
         // The view names what it could not open by its last part.
