@@ -65,6 +65,12 @@ pub fn single_layer() -> u64 {
     limit("dvd")
 }
 
+/// What a disc of that name holds, in bytes.
+#[must_use]
+pub fn capacity(name: &str) -> Option<u64> {
+    DISCS.iter().find(|disc| disc.name == name).map(|disc| disc.bytes)
+}
+
 /// Which discs hold an image of `bytes` bytes.
 #[must_use]
 pub fn fit(bytes: u64) -> DiscFit {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::source::SharedSource;
 use crate::time::Timestamp;
 use crate::view::{Node, NodeId};
-use http_range_header::parse_range_header;
+use http_range_header::{EndPosition, StartPosition, parse_range_header};
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::ops::Range;
@@ -23,7 +23,7 @@ fn kind_of(name: &str) -> (&'static str, Shown) {
         "txt" | "log" | "ini" | "inf" | "cfg" | "conf" | "md" | "nfo" | "csv" | "tsv" | "cmd" | "bat"
         | "ps1" | "sh" | "reg" | "htm" | "html" | "xhtml" | "xml" | "xsl" | "svg" | "js" | "mjs" | "css"
         | "json" | "diz" | "asc" | "sha1" | "sha256" | "sha512" | "md5" | "ipxe" | "yaml" | "yml"
-        | "manifest" => ("text/plain", Shown::Here),
+        | "manifest" => ("text/plain; charset=utf-8", Shown::Here),
         "png" => ("image/png", Shown::Here),
         "jpg" | "jpeg" => ("image/jpeg", Shown::Here),
         "gif" => ("image/gif", Shown::Here),
@@ -154,18 +154,33 @@ enum Wanted {
     None,
 }
 
-/// What is no range is passed over (§14.2); what lies outside is refused.
+/// What is no range is passed over (§14.2), and so is what asks for more than there is. Ranges that lie outside are
+/// left out; where no other is named, that is refused (§14.1.2).
 fn ranges(asking: &Asking, len: u64) -> Wanted {
     let Some(text) = asking.header(&header::RANGE) else { return Wanted::All };
     let Ok(parsed) = parse_range_header(text) else { return Wanted::All };
     if parsed.ranges.len() > RANGES {
         return Wanted::All;
     }
-    match parsed.validate(len) {
-        Ok(ranges) if len > 0 => Wanted::Some(
-            ranges.into_iter().map(|range| *range.start()..range.end().saturating_add(1)).collect(),
-        ),
-        _ => Wanted::None,
+    let mut out: Vec<Range<u64>> = Vec::new();
+    for range in parsed.ranges {
+        let (start, end) = match (range.start, range.end) {
+            (StartPosition::Index(start), EndPosition::Index(last)) if last < start => return Wanted::All,
+            (StartPosition::Index(start), EndPosition::Index(last)) => {
+                (start, last.saturating_add(1).min(len))
+            }
+            (StartPosition::Index(start), EndPosition::LastByte) => (start, len),
+            (StartPosition::FromLast(bytes), _) => (len.saturating_sub(bytes), len),
+        };
+        if start < end {
+            out.push(start..end);
+        }
+    }
+    let bytes = out.iter().fold(0u64, |sum, range| sum.saturating_add(range.end - range.start));
+    match out.is_empty() {
+        true => Wanted::None,
+        false if bytes > len => Wanted::All,
+        false => Wanted::Some(out),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::answer::{self, Answer, address};
 use super::super::media::{Medium, Site, State};
-use super::{disc, size};
+use super::{disc, size, sized};
 use crate::container::EntryKind;
 use crate::inspect::disc as fitting;
 use crate::page::{grouped, text};
@@ -98,7 +98,7 @@ fn vouching(verified: &Verified) -> String {
         None if check.what == "authenticode" => {
             format!("signed by {}{weak}; revocation not checked", check.by)
         }
-        None => format!("its {} is what {by} names{weak}", check.what),
+        None => format!("its {} is what {by} says{weak}", check.what.to_uppercase().replace("SHA", "SHA-")),
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) fn whole(out: &mut String, site: &Site, medium: &Medium) {
         Some(report) if !report.complete => format!("; {} bytes are missing", grouped(report.missing_bytes)),
         _ => String::new(),
     };
-    row(out, "Size", &format!("{} ({} bytes){whole}", size(medium.bytes()), grouped(medium.bytes())));
+    row(out, "Size", &format!("{}{whole}", sized(medium.bytes())));
     row(out, "Files", &grouped(site.files(medium)));
     if let Some(found) = report.and_then(|report| report.disc.as_ref()) {
         row(out, "Disc", &fitting::fit(found.bytes).sentence());

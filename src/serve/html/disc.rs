@@ -3,7 +3,7 @@
 
 use super::size;
 use crate::container::{Container, EntryKind, Location};
-use crate::inspect::disc::single_layer;
+use crate::inspect::disc::{capacity, fit, single_layer};
 use crate::page::{grouped, text};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -13,6 +13,8 @@ use std::ops::Range;
 const BINS: usize = 400;
 /// Files that have colours of their own.
 const LARGEST: usize = 8;
+/// The part of the whole that a file has to be for that: one in so many.
+const LEAST: u64 = 200;
 /// Of all other files.
 const OTHERS: usize = LARGEST;
 /// Of what is no file: descriptors, directories, gaps.
@@ -31,7 +33,11 @@ struct Large {
 pub(in crate::serve) struct Picture {
     /// Bytes of the image.
     bytes: u64,
-    /// Bytes that the whole picture stands for: the image, or a single-layer DVD, whichever is more.
+    /// The disc that is drawn: the smallest that holds it, or a single-layer DVD where it takes more.
+    disc: &'static str,
+    /// What that disc holds.
+    room: u64,
+    /// Bytes that the whole picture stands for.
     scale: u64,
     large: Vec<Large>,
     others: (u64, u64),
@@ -73,6 +79,8 @@ impl Picture {
         }
         largest.sort_unstable_by_key(|(bytes, number)| (std::cmp::Reverse(*bytes), *number));
         largest.truncate(LARGEST);
+        // A ring nobody sees needs no colour.
+        largest.retain(|(size, _)| size.saturating_mul(LEAST) >= bytes);
         // Colours go from the inside out.
         let at = |number: usize| {
             stored.iter().find(|(_, found)| *found == number).map_or(0, |(range, _)| range.start)
@@ -86,7 +94,10 @@ impl Picture {
             .collect();
         large.sort_by_key(|(_, large)| large.at);
         let class = |number: usize| large.iter().position(|(found, _)| *found == number).unwrap_or(OTHERS);
-        let scale = bytes.max(single_layer());
+        let smallest = fit(bytes).smallest.filter(|_| bytes <= single_layer()).unwrap_or("DVD+R");
+        let room = capacity(smallest).unwrap_or_else(single_layer);
+        // Of a disc that is nearly empty only the part with data is drawn.
+        let scale = if bytes < room / 8 { bytes } else { bytes.max(room) };
         let mut sums = vec![[0u64; REST + 1]; BINS];
         let bin =
             |at: u64| usize::try_from(u128::from(at) * BINS as u128 / u128::from(scale)).unwrap_or(BINS);
@@ -129,7 +140,16 @@ impl Picture {
         let bins = sums.iter().map(most).collect();
         let others = (numbers.len().saturating_sub(large.len()) as u64, covered.saturating_sub(in_large));
         let large = large.into_iter().map(|(_, large)| large).collect();
-        Some(Self { bytes, scale, large, others, rest: bytes.saturating_sub(covered), bins })
+        Some(Self {
+            bytes,
+            disc: smallest,
+            room,
+            scale,
+            large,
+            others,
+            rest: bytes.saturating_sub(covered),
+            bins,
+        })
     }
 
     /// Bytes past what a single-layer DVD holds.
@@ -200,11 +220,13 @@ pub(super) fn draw(out: &mut String, picture: &Picture) {
          <circle class=\"hole\" cx=\"110\" cy=\"110\" r=\"9\"/></svg><figcaption id=\"disc-words\">"
     );
     let _ = if fits {
+        let rest = if picture.scale < picture.room { "; the empty rest of the disc is left out" } else { "" };
         write!(
             out,
-            "What lies where, from the inside out, on a single-layer DVD: {} of {} are used.",
+            "What lies where on a {}, from the inside out: {} of {}{rest}.",
+            picture.disc,
             size(picture.bytes),
-            size(single)
+            size(picture.room)
         )
     } else {
         write!(
@@ -229,7 +251,11 @@ pub(super) fn draw(out: &mut String, picture: &Picture) {
         }
     };
     for (class, large) in picture.large.iter().enumerate() {
-        row(class, &text(&large.path), large.bytes);
+        let what = match large.path.rsplit_once('/') {
+            Some((directory, name)) => format!("{}<small>in {}</small>", text(name), text(directory)),
+            None => text(&large.path),
+        };
+        row(class, &what, large.bytes);
     }
     let (number, bytes) = picture.others;
     let files = if number == 1 { "other file" } else { "smaller files" };

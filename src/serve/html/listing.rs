@@ -2,7 +2,7 @@
 
 use super::super::answer::{self, Answer, address, encoded};
 use super::super::media::{Medium, Site};
-use super::{card, size};
+use super::{card, size, sized};
 use crate::container::{EntryKind, Location};
 use crate::error::Result;
 use crate::page::{grouped, text};
@@ -183,7 +183,7 @@ pub(super) fn found(site: &Site, below: NodeId, wanted: &str) -> Result<String> 
 pub(super) fn one(out: &mut String, site: &Site, (id, node): (NodeId, &Node), path: &str) -> Result<()> {
     let to = text(&address(path, EntryKind::File));
     let _ = write!(out, "<h1>{}</h1><dl>", text(&node.name));
-    let _ = write!(out, "<dt>Size</dt><dd>{} ({} bytes)</dd>", size(node.bytes), grouped(node.bytes));
+    let _ = write!(out, "<dt>Size</dt><dd>{}</dd>", text(&sized(node.bytes)));
     if let Some(time) = node.modified {
         let _ = write!(out, "<dt>Changed</dt><dd>{}</dd>", text(&time.rfc3339()));
     }

@@ -145,6 +145,15 @@ fn size(bytes: u64) -> String {
     if value < 10.0 { format!("{value:.2} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
+/// `4.70 GiB (5 044 094 976 bytes)`.
+fn sized(bytes: u64) -> String {
+    if bytes < 10_240 {
+        size(bytes)
+    } else {
+        format!("{} ({} bytes)", size(bytes), crate::page::grouped(bytes))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
