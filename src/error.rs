@@ -338,7 +338,9 @@ impl fmt::Display for Refusal {
                 let directory = directory.display();
                 match fault {
                     MountFault::NotADirectory => write!(f, "{directory} is not a directory"),
-                    MountFault::NotEmpty => write!(f, "{directory} is not empty: what is in it would be hidden"),
+                    MountFault::NotEmpty => {
+                        write!(f, "{directory} is not empty: what is in it would be hidden")
+                    }
                     MountFault::Stale => {
                         write!(f, "{directory} is still mounted, by a program that has gone")
                     }

@@ -177,7 +177,8 @@ fn what_a_cut_image_has_not_is_an_error_and_the_rest_is_there() {
 
 #[test]
 fn attributes_are_those_of_a_medium() {
-    let sample = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sample/lab-tools.iso")).unwrap();
+    let sample =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sample/lab-tools.iso")).unwrap();
     let Some(mount) = mounted(one(sample, "lab-tools.iso"), Nested::Hidden) else { return };
     let root = mount.0.path();
     let meta = |name: &str| fs::symlink_metadata(root.join(name)).unwrap();

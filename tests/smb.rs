@@ -82,8 +82,7 @@ fn nonsense_and_silence_hurt_nobody() {
         let _ = stream.write_all(bytes);
         drop(stream);
     }
-    let _silent: Vec<TcpStream> =
-        (0..50).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    let _silent: Vec<TcpStream> = (0..50).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
     assert_eq!(&answer(&server, &negotiate(&[0x0302]))[..4], b"\xfeSMB");
     assert!(!server.is_over());
     server.stop().unwrap();
@@ -93,7 +92,8 @@ fn nonsense_and_silence_hurt_nobody() {
 fn a_port_that_is_taken_is_an_error_and_a_stopped_server_frees_it() {
     let first = server(user(), Encryption::Required);
     let address = first.address();
-    let settings = |listen| Settings { listen, account: user(), encryption: Encryption::Required, threads: 1 };
+    let settings =
+        |listen| Settings { listen, account: user(), encryption: Encryption::Required, threads: 1 };
     let view = || Arc::new(View::new(Vec::new(), view::Settings::default()).unwrap());
     assert!(Server::start(view(), &settings(address), Box::new(|_| ())).is_err());
     first.stop().unwrap();
@@ -135,7 +135,8 @@ fn a_real_client_gets_the_bytes_and_is_let_in_with_the_password_only() {
     let good = ["-U", "lab%secret-1", "-m", "SMB3", "-c"];
     let get = format!("lcd {here}; get setup.exe; get Docs\\\"what IS in here.txt\" a.txt; ls");
     let Some(output) = smbclient(&server, &[&good[..], &[&get]].concat()) else { return };
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("README.TXT"), "{said}");
     let direct = Command::new(env!("CARGO_BIN_EXE_discless"))
@@ -146,7 +147,8 @@ fn a_real_client_gets_the_bytes_and_is_let_in_with_the_password_only() {
     assert_eq!(std::fs::read(folder.path().join("a.txt")).unwrap().len(), 35);
     let refused = |args: &[&str], by: &str| {
         let output = smbclient(&server, args).unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(said.contains(by), "{args:?}: {said}");
     };
     refused(&["-U", "lab%wrong", "-m", "SMB3", "-c", "ls"], "LOGON_FAILURE");

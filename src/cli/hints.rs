@@ -28,7 +28,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         Kind::Unsupported(what) if what.starts_with("mounting") => {
             "discless extract gets the files out, on every system".to_owned()
         }
-        Kind::Unsupported(what) if what.starts_with("SMB") => "cargo install discless --features smb".to_owned(),
+        Kind::Unsupported(what) if what.starts_with("SMB") => {
+            "cargo install discless --features smb".to_owned()
+        }
         Kind::Unsupported(_) => "discless formats lists what can be read, and the limits".to_owned(),
         Kind::Encrypted(_) => "decrypt it with the program that made it, then try again".to_owned(),
         Kind::Limit { what, .. } if what.contains("unpacked") => {

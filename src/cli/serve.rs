@@ -2,8 +2,8 @@
 
 use super::Exit;
 use super::args::Serve;
-use super::smb;
 use super::list::options;
+use super::smb;
 use super::ui::Ui;
 use discless::formats::Options;
 use discless::nest::{self, What};

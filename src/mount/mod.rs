@@ -126,8 +126,10 @@ fn refused(directory: &Path, fault: MountFault) -> Error {
 
 /// What the table of mounts shows: commas end an option and white space ends a column.
 fn shown(name: &str) -> String {
-    let mut out: String =
-        name.chars().map(|c| if c == ',' || c == '\\' || c.is_control() || c.is_whitespace() { '_' } else { c }).collect();
+    let mut out: String = name
+        .chars()
+        .map(|c| if c == ',' || c == '\\' || c.is_control() || c.is_whitespace() { '_' } else { c })
+        .collect();
     while out.len() > MOST_NAME {
         out.pop();
     }

@@ -118,7 +118,10 @@ impl Tree {
         let last = faults.len() > MOST_FAULTS;
         drop(faults);
         if last {
-            return (self.complain)(&Error::limit("files that cannot be read; no more are named", MOST_FAULTS as u64));
+            return (self.complain)(&Error::limit(
+                "files that cannot be read; no more are named",
+                MOST_FAULTS as u64,
+            ));
         }
         let path = self.view.path(id).unwrap_or_default();
         let mut told = error.again();
@@ -359,9 +362,8 @@ impl Filesystem for Tree {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let mut add = |next: u64, name: &str, of: &FileAttr| {
-            reply.add(of.ino, next, name, &FOREVER, of, Generation(0))
-        };
+        let mut add =
+            |next: u64, name: &str, of: &FileAttr| reply.add(of.ino, next, name, &FOREVER, of, Generation(0));
         match self.list(NodeId(ino.0), offset, &mut add) {
             Ok(()) => reply.ok(),
             Err(errno) => reply.error(errno),

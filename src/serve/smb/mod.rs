@@ -153,7 +153,8 @@ impl Drop for Server {
 
 fn build(view: Arc<View>, settings: &Settings, complain: Complain) -> Result<SmbServer> {
     // What cannot change cannot be written back: a client may cache all it reads.
-    let share = Share::new(SHARE, MediaShare::new(view, complain)).change_notify(false).remark("install media");
+    let share =
+        Share::new(SHARE, MediaShare::new(view, complain)).change_notify(false).remark("install media");
     let builder = SmbServer::builder()
         .listen(settings.listen)
         .max_read_size(MOST_READ)
@@ -187,7 +188,8 @@ fn build(view: Arc<View>, settings: &Settings, complain: Complain) -> Result<Smb
 pub fn made_up_password() -> Result<String> {
     const DIGITS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut random = [0u8; PASSWORD];
-    getrandom::fill(&mut random).map_err(|error| Error::from(io::Error::other(error)).during("random numbers"))?;
+    getrandom::fill(&mut random)
+        .map_err(|error| Error::from(io::Error::other(error)).during("random numbers"))?;
     let mut out = String::with_capacity(PASSWORD + PASSWORD / 5);
     for (nth, byte) in random.iter().enumerate() {
         if nth > 0 && nth.is_multiple_of(5) {
