@@ -36,7 +36,7 @@ mod linux {
     const NOTICE: Duration = Duration::from_millis(100);
 
     pub(crate) fn run(ui: &Ui, args: &Mount) -> Result<Exit> {
-        let progress = ui.progress("mount");
+        let progress = ui.until_interrupted();
         let options = list::options(ui, &args.opening);
         let mut sources: Vec<(String, Arc<dyn Container>)> = Vec::new();
         for source in &args.sources {

@@ -41,7 +41,7 @@ pub(super) fn run(ui: &Ui, args: &Serve) -> Result<Exit> {
         let verify = if args.no_verify { Verify::Never } else { Verify::Whole };
         std::thread::spawn(move || site.find_out(verify, threads))
     };
-    let progress = ui.progress("serve");
+    let progress = ui.until_interrupted();
     let stop = || {
         share.iter().for_each(|share| share.tell(ui));
         progress.cancelled()

@@ -179,6 +179,14 @@ impl Ui {
     }
 }
 
+impl Ui {
+    /// Nothing to show, only the wish to stop: for what runs until then.
+    #[cfg(any(feature = "serve", feature = "mount"))]
+    pub(crate) fn until_interrupted(&self) -> Progress {
+        Progress { bar: ProgressBar::hidden(), cancelled: on_interrupt() }
+    }
+}
+
 /// Style for a check's first word.
 pub(crate) fn word(outcome: &str) -> Style {
     match outcome {
