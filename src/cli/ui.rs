@@ -181,7 +181,7 @@ impl Ui {
 
 impl Ui {
     /// Nothing to show, only the wish to stop: for what runs until then.
-    #[cfg(any(feature = "serve", feature = "mount"))]
+    #[cfg(any(feature = "serve", all(feature = "mount", target_os = "linux")))]
     pub(crate) fn until_interrupted(&self) -> Progress {
         Progress { bar: ProgressBar::hidden(), cancelled: on_interrupt() }
     }
