@@ -108,6 +108,32 @@ pub enum Refusal {
         /// Bytes that are free.
         have: u64,
     },
+    /// Nothing can be mounted there.
+    Mount {
+        /// Where it was wanted.
+        directory: PathBuf,
+        /// What is in the way.
+        fault: MountFault,
+    },
+}
+
+/// Why nothing can be mounted on a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MountFault {
+    /// It is no directory.
+    NotADirectory,
+    /// What is in it could not be reached any more.
+    NotEmpty,
+    /// The program that something was mounted there by has gone.
+    Stale,
+    /// This machine has no FUSE.
+    NoDevice,
+    /// Only root may mount without the help of `fusermount3`, which is not installed.
+    NoHelper,
+    /// The system does not let this user mount.
+    NotPermitted,
+    /// `/etc/fuse.conf` does not let users show mounts to others.
+    OthersNotAllowed,
 }
 
 /// Where an error was met: the nested path of the medium, the structure and field, the byte offset.
@@ -307,6 +333,26 @@ impl fmt::Display for Refusal {
             Self::NotADirectory(path) => write!(f, "{} is not a directory", path.display()),
             Self::NoSpace { need, have } => {
                 write!(f, "the files need {need} bytes, the destination has {have} free")
+            }
+            Self::Mount { directory, fault } => {
+                let directory = directory.display();
+                match fault {
+                    MountFault::NotADirectory => write!(f, "{directory} is not a directory"),
+                    MountFault::NotEmpty => {
+                        write!(f, "{directory} is not empty: what is in it would be hidden")
+                    }
+                    MountFault::Stale => {
+                        write!(f, "{directory} is still mounted, by a program that has gone")
+                    }
+                    MountFault::NoDevice => f.write_str("/dev/fuse is not there: this machine has no FUSE"),
+                    MountFault::NoHelper => {
+                        f.write_str("only root mounts without fusermount3, which is not installed")
+                    }
+                    MountFault::NotPermitted => write!(f, "no permission to mount on {directory}"),
+                    MountFault::OthersNotAllowed => {
+                        f.write_str("/etc/fuse.conf does not let users show mounts to others")
+                    }
+                }
             }
         }
     }

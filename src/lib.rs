@@ -20,6 +20,8 @@ pub mod inside;
 pub mod inspect;
 mod limits;
 pub mod medium;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub mod mount;
 pub mod nest;
 pub mod observe;
 pub mod page;

@@ -20,8 +20,10 @@ macro_rules! contract {
 }
 
 mod builds;
+mod mount;
 
 pub use builds::{Between, BuildAlias, Builds, KnownBuild, KnownProduct, ReadNumber};
+pub use mount::Mount;
 
 contract! {
     /// A command's answer about one or more sources.

@@ -115,5 +115,6 @@ fn the_committed_schemas_are_what_the_types_say() {
     check_schema::<Extract>("extract");
     check_schema::<Formats>("formats");
     check_schema::<Builds>("builds");
+    check_schema::<discless::report::Mount>("mount");
     check_schema::<ErrorDocument>("error");
 }

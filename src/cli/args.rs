@@ -21,12 +21,20 @@ Examples:
   discless builds sql 2019                   a product's builds
   discless builds                            the products";
 
+const MOUNT_EXAMPLES: &str = "\
+Examples:
+  discless mount media.iso /mnt/media        until Ctrl-C, or umount /mnt/media
+  discless mount 'media.iso!/x.cab' dir      what lies in a member
+  discless mount a.iso b.exe dir             each in a folder of its name
+  discless mount -r media.iso dir            packages too, as NAME.contents";
+
 #[cfg(feature = "serve")]
 const SERVE_EXAMPLES: &str = "\
 Examples:
   discless serve setup.iso                   a page at http://127.0.0.1:8080/
   discless serve downloads/                  each image in it, under its name
   discless serve setup.iso --listen 0.0.0.0:8080 --user lab --password-file pw
+  discless serve setup.iso --smb=0.0.0.0:445 --user lab     \\\\HOST\\media for Windows
   curl -O http://127.0.0.1:8080/sources/install.wim
   curl 'http://127.0.0.1:8080/setup.exe?sha256' | sha256sum -c
 
@@ -94,6 +102,9 @@ pub(crate) enum Command {
     Cat(Cat),
     /// Compute digests in one pass
     Hash(Hash),
+    /// Show media as a directory, read-only, without extracting them (Linux)
+    #[command(after_help = MOUNT_EXAMPLES)]
+    Mount(Mount),
     /// Look a build number up, without a medium
     #[command(after_help = BUILDS_EXAMPLES)]
     Builds(Builds),
@@ -420,12 +431,14 @@ pub(crate) struct Serve {
     /// Do not read the sources to verify them
     #[arg(long)]
     pub(crate) no_verify: bool,
-    /// Who may see it
-    #[arg(long, value_name = "NAME", requires = "password_file")]
+    /// Who may see it; without --password-file the password is what DISCLESS_PASSWORD says
+    #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
     /// A file whose first line is the password of --user
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(crate) password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) smb: Smb,
     /// A certificate, with those above it, for https
     #[cfg(feature = "tls")]
     #[arg(long, value_name = "PEM", requires = "tls_key")]
@@ -462,4 +475,63 @@ pub(crate) struct Builds {
     /// Tables that add to those compiled in, or replace rows of them
     #[arg(long, value_name = "DIR")]
     pub(crate) facts: Option<PathBuf>,
+}
+
+/// The same as an SMB share.
+#[cfg(feature = "serve")]
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Smb {
+    /// Serve the share `media` over SMB, too, which Windows installs from [default: 127.0.0.1:4450]
+    #[arg(
+        long,
+        value_name = "PORT|ADDRESS:PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "4450",
+        value_parser = address
+    )]
+    pub(crate) smb: Option<std::net::SocketAddr>,
+    /// Let everybody read the share, without a password: neither signed nor encrypted
+    #[arg(long, requires = "smb", conflicts_with = "user")]
+    pub(crate) guest: bool,
+    /// Whether clients of the share have to encrypt
+    #[arg(long, value_name = "WHEN", requires = "smb", default_value = "require")]
+    pub(crate) smb_encrypt: SmbEncrypt,
+}
+
+/// A port of this machine that only it reaches, or an address with a port.
+#[cfg(feature = "serve")]
+fn address(text: &str) -> Result<std::net::SocketAddr, String> {
+    match text.parse::<u16>() {
+        Ok(port) => Ok((std::net::Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => text.parse().map_err(|_| "a port, or ADDRESS:PORT, is wanted".to_owned()),
+    }
+}
+
+/// Whether what goes over the network is encrypted.
+#[cfg(feature = "serve")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SmbEncrypt {
+    /// Always: SMB 3 only
+    Require,
+    /// Where the client can; signed where it cannot
+    Offer,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Mount {
+    /// Files, directories, `-`, or OUTER!/MEMBER
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    /// An empty directory
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// Show what is in containers that are members, as NAME.contents
+    #[arg(short, long)]
+    pub(crate) recurse: bool,
+    /// Let every user of this machine look into it
+    #[arg(long)]
+    pub(crate) allow_other: bool,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
 }

@@ -2,7 +2,7 @@
 //! of error has to be thought about here.
 
 use discless::Error;
-use discless::error::{Kind, NotMedium, Refusal};
+use discless::error::{Kind, MountFault, NotMedium, Refusal};
 use discless::formats::wim;
 use std::path::Path;
 
@@ -25,6 +25,12 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         Kind::Unsupported(what) if *what == wim::FURTHER_PART => {
             format!("open the first part: discless inspect {}", quoted(&first_part(&error.place().medium)))
         }
+        Kind::Unsupported(what) if what.starts_with("mounting") => {
+            "discless extract gets the files out, on every system".to_owned()
+        }
+        Kind::Unsupported(what) if what.starts_with("SMB") => {
+            "cargo install discless --features smb".to_owned()
+        }
         Kind::Unsupported(_) => "discless formats lists what can be read, and the limits".to_owned(),
         Kind::Encrypted(_) => "decrypt it with the program that made it, then try again".to_owned(),
         Kind::Limit { what, .. } if what.contains("unpacked") => {
@@ -46,8 +52,28 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             Refusal::NoSpace { .. } => {
                 "choose a larger disk with -o DIR, or fewer members with a GLOB".to_owned()
             }
+            Refusal::Mount { directory, fault } => mount(&quoted(&directory.to_string_lossy()), *fault),
         },
     })
+}
+
+/// What to do where nothing can be mounted on `directory`.
+fn mount(directory: &str, fault: MountFault) -> String {
+    match fault {
+        MountFault::NotADirectory => "make one: mkdir DIR".to_owned(),
+        MountFault::NotEmpty => format!("make an empty one: mkdir {directory}/media"),
+        MountFault::Stale => format!("fusermount3 -u {directory}"),
+        MountFault::NoDevice => {
+            "modprobe fuse; a container needs --device /dev/fuse --cap-add SYS_ADMIN".to_owned()
+        }
+        MountFault::NoHelper => "apt install fuse3, or run it as root".to_owned(),
+        MountFault::NotPermitted => {
+            "use a directory of your own; a container needs --device /dev/fuse --cap-add SYS_ADMIN".to_owned()
+        }
+        MountFault::OthersNotAllowed => {
+            "echo user_allow_other | sudo tee -a /etc/fuse.conf, or leave --allow-other out".to_owned()
+        }
+    }
 }
 
 /// What the first part of a split image is called, of which `path` is another: `install.swm`, or `install1.swm`

@@ -11,9 +11,12 @@ mod hash;
 mod hints;
 mod inspect;
 mod list;
+mod mount;
 #[cfg(feature = "serve")]
 mod serve;
 mod show;
+#[cfg(feature = "serve")]
+mod smb;
 mod ui;
 mod verify;
 
@@ -112,6 +115,7 @@ fn run(ui: &Ui, command: Command) -> Result<Exit> {
         Command::Verify(args) => verify::run(ui, &args),
         Command::Extract(args) => extract::run(ui, &args),
         Command::Cat(args) => cat::run(ui, &args),
+        Command::Mount(args) => mount::run(ui, &args),
         Command::Hash(args) => hash::run(ui, &args),
         Command::Builds(args) => builds::run(ui, &args),
         #[cfg(feature = "serve")]

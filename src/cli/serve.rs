@@ -3,6 +3,7 @@
 use super::Exit;
 use super::args::Serve;
 use super::list::options;
+use super::smb;
 use super::ui::Ui;
 use discless::formats::Options;
 use discless::nest::{self, What};
@@ -17,7 +18,8 @@ use std::sync::Arc;
 
 pub(super) fn run(ui: &Ui, args: &Serve) -> Result<Exit> {
     let options = options(ui, &args.opening);
-    let access = access(args)?;
+    let account = account(args)?;
+    let access = account.as_ref().map(|(user, password)| Access::new(user, password));
     let tls = tls(args)?;
     let given = given(ui, args, &options)?;
     let nested = if args.recurse { Nested::Shown } else { Nested::Hidden };
@@ -30,6 +32,7 @@ pub(super) fn run(ui: &Ui, args: &Serve) -> Result<Exit> {
         TcpListener::bind(args.listen).map_err(|error| Error::from(error).of(&args.listen.to_string()))?;
     let address = listener.local_addr()?;
     warn(ui, address, access.is_some(), tls.is_some());
+    let share = args.smb.smb.map(|at| smb::start(ui, &args.smb, at, account, site.view())).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     ui.answer(&format!("{scheme}://{address}/\n"))?;
     ui.note("ready; Ctrl-C ends it");
@@ -38,8 +41,13 @@ pub(super) fn run(ui: &Ui, args: &Serve) -> Result<Exit> {
         let verify = if args.no_verify { Verify::Never } else { Verify::Whole };
         std::thread::spawn(move || site.find_out(verify, threads))
     };
-    let progress = ui.progress("serve");
-    let outcome = listen(&site, listener, access, tls, Bounds::default(), &|| progress.cancelled());
+    let progress = ui.until_interrupted();
+    let stop = || {
+        share.iter().for_each(|share| share.tell(ui));
+        progress.cancelled()
+    };
+    let outcome = listen(&site, listener, access, tls, Bounds::default(), &stop);
+    drop(share);
     site.stop();
     // What it found is on no page any more.
     drop(background);
@@ -87,11 +95,21 @@ fn directory_name(path: &Path) -> String {
     whole.file_name().map_or_else(|| "directory".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-fn access(args: &Serve) -> Result<Option<Access>> {
-    let (Some(user), Some(file)) = (&args.user, &args.password_file) else { return Ok(None) };
+/// The environment variable that has the password where no file has it: command lines are seen by everybody.
+const PASSWORD: &str = "DISCLESS_PASSWORD";
+
+/// The user and the password that are wanted; `None` where none is.
+fn account(args: &Serve) -> Result<Option<(String, String)>> {
+    let Some(user) = &args.user else { return Ok(None) };
     if user.contains(':') || user.chars().any(char::is_control) {
         return Err(Error::usage("a user's name has no colon"));
     }
+    let Some(file) = &args.password_file else {
+        return match std::env::var(PASSWORD) {
+            Ok(password) if !password.is_empty() => Ok(Some((user.clone(), password))),
+            _ => Err(Error::usage(format!("{user} needs a password: --password-file FILE, or {PASSWORD}"))),
+        };
+    };
     let name = file.to_string_lossy();
     let opened = std::fs::File::open(file).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::not_found(name.clone(), None),
@@ -103,7 +121,7 @@ fn access(args: &Serve) -> Result<Option<Access>> {
     if password.is_empty() {
         return Err(Error::usage(format!("{name} has no password in its first line")));
     }
-    Ok(Some(Access::new(user, password)))
+    Ok(Some((user.clone(), password.to_owned())))
 }
 
 #[cfg(feature = "tls")]

@@ -88,6 +88,12 @@ impl Ui {
         }
     }
 
+    /// Something beside the answer that would be lost otherwise: said however quiet the rest is to be.
+    #[cfg(feature = "smb")]
+    pub(crate) fn always(&self, text: &str) {
+        self.to_stderr(&format!("{text}\n"));
+    }
+
     /// Something that may be wrong.
     pub(crate) fn warn(&self, text: &str) {
         if self.quiet == 0 {
@@ -170,6 +176,14 @@ impl Ui {
         }
         bar.set_prefix(verb);
         Progress { bar, cancelled: on_interrupt() }
+    }
+}
+
+impl Ui {
+    /// Nothing to show, only the wish to stop: for what runs until then.
+    #[cfg(any(feature = "serve", all(feature = "mount", target_os = "linux")))]
+    pub(crate) fn until_interrupted(&self) -> Progress {
+        Progress { bar: ProgressBar::hidden(), cancelled: on_interrupt() }
     }
 }
 

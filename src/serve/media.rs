@@ -258,7 +258,7 @@ impl Observer for Watching<'_> {
 
 /// All that is served.
 pub struct Site {
-    view: View,
+    view: Arc<View>,
     media: Vec<Medium>,
     digests: Mutex<HashMap<NodeId, Arc<str>>>,
     /// Files that are being digested.
@@ -277,7 +277,7 @@ impl Site {
     /// As [`View::new`].
     pub fn new(given: Vec<Given>, settings: Settings) -> Result<Self> {
         let sources = given.iter().map(|given| (given.name.clone(), given.container.clone())).collect();
-        let view = View::new(sources, settings)?;
+        let view = Arc::new(View::new(sources, settings)?);
         let shown = view.sources().iter().map(|shown| shown.node);
         let media = given.into_iter().zip(shown).map(|(given, node)| Medium {
             name: given.name.clone(),
@@ -304,7 +304,7 @@ impl Site {
 
     /// The tree.
     #[must_use]
-    pub fn view(&self) -> &View {
+    pub fn view(&self) -> &Arc<View> {
         &self.view
     }
 

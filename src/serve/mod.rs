@@ -8,6 +8,7 @@
 //! | `file` | a member: conditions, ranges, types |
 //! | `dav` | WebDAV class 1 (RFC 4918), the part that reads |
 //! | `html` | the pages |
+//! | `smb` | the same as an SMB share, with a server of its own |
 //! | `body`, `io`, `listen` | bytes, sockets, connections: the only asynchronous part |
 //!
 //! Nothing is ever written, nothing of a medium is ever active in a browser: members come with a policy that forbids
@@ -22,6 +23,8 @@ mod html;
 mod io;
 mod listen;
 mod media;
+#[cfg(feature = "smb")]
+pub mod smb;
 #[cfg(feature = "tls")]
 mod tls;
 

@@ -403,7 +403,7 @@ impl View {
             }
             Location::Packed(_) | Location::Solid { .. } => self.kept.get(holder, first),
         };
-        opened.map_err(|error| error.of(&slot.name))
+        opened.map_err(|error| error.of(&self.path(id).unwrap_or_default()))
     }
 
     /// Where a file or link comes from; `None` for directories.
