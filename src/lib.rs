@@ -4,6 +4,7 @@
 //! The library knows no terminal: the command line (feature `cli`) is the only place that prints.
 //! `docs/ARCHITECTURE.md` is the map.
 
+pub mod acquire;
 pub mod ahead;
 pub mod codec;
 pub mod container;

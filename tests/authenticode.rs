@@ -11,9 +11,9 @@ use discless::container::{Entry, EntryKind};
 use discless::formats::Options;
 use discless::observe::Silent;
 use discless::sink::{Sink, Want};
-use discless::source::SharedSource;
+use discless::source::{Counting, SharedSource};
 use discless::verify::authenticode::{
-    Examined, Kind, Roots, Signed, Stamp, Standing, Trust, Vouched, checks, glance, message, verify,
+    Examined, Kind, Roots, Signed, Stamp, Standing, Trust, Vouched, begin, checks, glance, message, verify,
     walk_signed,
 };
 use discless::verify::{Outcome, Verdict};
@@ -73,6 +73,29 @@ fn examined(bytes: &[u8], trust: &Trust) -> Option<Examined> {
 fn of(name: &str) -> Examined {
     let case = case(name);
     examined(&case.bytes, &case.trust).unwrap()
+}
+
+#[test]
+fn who_reads_a_file_anyway_saves_the_signature_a_reading() {
+    for name in ["pe-rsa-timestamped", "pe-two-entries", "cab-rsa"] {
+        let case = case(name);
+        let counting = Arc::new(Counting::new(Arc::new(case.bytes.clone())));
+        let source: SharedSource = counting.clone();
+        let want = examined(&case.bytes, &case.trust).unwrap();
+        for piece in [1, 1000, case.bytes.len()] {
+            let mut pending = begin(&source).unwrap().unwrap();
+            let mut follower = pending.follow().unwrap();
+            case.bytes.chunks(piece).for_each(|bytes| follower.update(bytes));
+            let before = counting.bytes();
+            let found = pending.finish(&source, &case.trust).unwrap();
+            assert_eq!(checks(&found), checks(&want), "{name}");
+            assert_eq!(counting.bytes(), before, "{name}");
+        }
+        // Who stops in the middle has it read.
+        let mut pending = begin(&source).unwrap().unwrap();
+        pending.follow().unwrap().update(case.bytes.split_at(9).0);
+        assert_eq!(checks(&pending.finish(&source, &case.trust).unwrap()), checks(&want), "{name}");
+    }
 }
 
 #[test]

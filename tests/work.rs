@@ -6,6 +6,7 @@
 
 mod support;
 
+use discless::acquire::{self, Accept, Order};
 use discless::container::{Container, EntryKind, Location};
 use discless::digest::Algorithm;
 use discless::extract::{self, Plan};
@@ -13,8 +14,8 @@ use discless::formats::Options;
 use discless::inspect::{Asked, Knowledge, inspect};
 use discless::observe::Silent;
 use discless::path::Names;
-use discless::source::{Counting, Digested, SharedSource, Source};
-use discless::verify::{Depth, Expectations, Outcome, Verdict, verify};
+use discless::source::{Counting, Digesting, SharedSource, Source};
+use discless::verify::{Depth, Expectations, Outcome, Reader, Reading, Verdict, verify};
 use discless::{Limits, digest};
 use std::sync::Arc;
 use support::image::{Data, Iso, Sparse, pattern, program};
@@ -178,19 +179,49 @@ fn verifying_while_extracting_reads_everything_once() {
     let image = medium_sized();
     let (len, sum) = (image.len(), sha256(&whole(&image)));
     let (counting, source) = counted(image);
-    let digested = Arc::new(Digested::new(source, &[Algorithm::Sha256]));
-    let seen: SharedSource = digested.clone();
-    let container = open(&seen, "m.iso").unwrap();
-    digested.in_order();
+    let expected = Expectations::given(&[digest::Value::from_hex(Algorithm::Sha256, &sum).unwrap()]);
+    let options = Options::default();
+    let reading = Reading::begin(&source, "m.iso", &expected, Reader::Members, &options).unwrap();
+    let container = acquire::opened(&reading).unwrap().clone();
     let plan = Plan::new(&*container, &ids(&*container), Names::Portable, &Limits::default()).unwrap();
     let out = tempfile::tempdir().unwrap();
-    let options = extract::Options { in_order: true, digests: true, ..extract::Options::default() };
-    let done = extract::run(&*container, &plan, out.path(), &options, &Silent).unwrap();
-    assert_eq!((done.files, done.failed.len()), (1517, 0));
-    drop(container);
-    assert_eq!(digested.finish(&mut |_| true).unwrap()[0].hex(), sum);
+    let how = extract::Options { digests: true, ..extract::Options::default() };
+    let accept = Accept::Verified;
+    let order = Order { plan: &plan, into: out.path(), how: &how, recurse: None, accept, threads: 2 };
+    let done = acquire::acquire(reading, &order, &Silent).unwrap();
+    assert_eq!((done.out.files, done.out.failed.len()), (1517, 0));
+    assert_eq!(done.out.digests.len(), 1517);
+    assert_eq!(done.verified.verdict, Verdict::Verified, "{:?}", done.verified.checks);
+    assert!(done.is_kept(accept));
     let bytes = counting.bytes();
     assert!(bytes <= len + len / 20, "{bytes} bytes were read of {len}");
+}
+
+#[test]
+fn what_came_through_a_pipe_is_judged_by_the_digests_it_had_on_the_way_and_read_once_more_at_most() {
+    let image = medium_sized();
+    let (len, bytes) = (image.len(), whole(&image));
+    for (sum, verdict, files) in
+        [(sha256(&bytes), Verdict::Verified, 1517), ("0".repeat(64), Verdict::Damaged, 0)]
+    {
+        let mut pipe: &[u8] = &bytes;
+        let mut digesting = Digesting::new(&mut pipe, &[Algorithm::Sha256]);
+        let mut came = Vec::new();
+        std::io::Read::read_to_end(&mut digesting, &mut came).unwrap();
+        let (counting, spooled) = counted(came);
+        let source = digesting.know(spooled);
+        let expected = Expectations::given(&[digest::Value::from_hex(Algorithm::Sha256, &sum).unwrap()]);
+        let reading = Reading::begin(&source, "-", &expected, Reader::Members, &Options::default()).unwrap();
+        let container = acquire::opened(&reading).unwrap().clone();
+        let plan = Plan::new(&*container, &ids(&*container), Names::Portable, &Limits::default()).unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let how = extract::Options::default();
+        let accept = Accept::Verified;
+        let order = Order { plan: &plan, into: out.path(), how: &how, recurse: None, accept, threads: 2 };
+        let done = acquire::acquire(reading, &order, &Silent).unwrap();
+        assert_eq!((done.verified.verdict, done.out.files), (verdict, files));
+        assert!(counting.bytes() <= len + len / 20, "{} bytes were read of {len}", counting.bytes());
+    }
 }
 
 /// Bytes of all directories: what a listing has to read.

@@ -324,6 +324,9 @@ pub(crate) struct Extract {
     /// Where to; ./NAME/ without it
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    /// With a digest, a list or a key: keep the files also where nothing vouches for the source, or it is damaged
+    #[arg(long)]
+    pub(crate) keep_unverified: bool,
     /// Say what would be written, and write nothing
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,

@@ -3,18 +3,18 @@
 use super::args::{Extract, LinkChoice, NamesChoice, OverwriteChoice};
 use super::list::options;
 use super::ui::Ui;
-use super::verify::{add_beside, exit, expectations};
+use super::verify::{add_beside, exit, expectations, open};
 use super::{Exit, hints, show};
+use discless::acquire::{self, Accept, Acquired, Order};
 use discless::container::{Container, Severity};
-use discless::digest::{Algorithm, Value};
+use discless::digest::Value;
 use discless::error::{Kind, Refusal};
 use discless::extract::{Extracted, Linking, Options, Overwrite, Plan, Recursion, Staging};
 use discless::inside::Budget;
 use discless::nest::{self, What};
-use discless::observe::Observer;
 use discless::path::Names;
-use discless::source::{Digested, SharedSource};
-use discless::verify::{Check, Expectations, Outcome, Verdict, structure};
+use discless::source::SharedSource;
+use discless::verify::{Check, Expectations, Reader, Reading, Verdict};
 use discless::{Error, Result, extract, formats, medium, report, verify};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,16 +27,18 @@ struct Done {
     out: Extracted,
     checks: Vec<Check>,
     verdict: Option<Verdict>,
+    /// Whether what was written stands at the destination.
+    kept: bool,
     damaged: Vec<discless::container::Finding>,
 }
 
 pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
     let options = options(ui, &args.opening);
-    let named = nest::open(&args.source, &mut std::io::stdin(), &options)?;
+    let named = open(&args.source, &args.expected, &options)?;
     let options = options.at(named.surroundings.clone());
     let name = named.name.clone();
     let destination = args.output.clone().unwrap_or_else(|| default_destination(&named.file_name));
-    let mut expected = expectations(&args.expected, &named)?;
+    let mut expected = expectations(&args.expected, &named.name)?;
     if !args.expected.key.is_empty() {
         add_beside(&args.expected, &name, &mut expected)?;
     }
@@ -142,6 +144,7 @@ fn plain(
         out,
         checks: Vec::new(),
         verdict: None,
+        kept: true,
         damaged: damaged(&**container),
     })
 }
@@ -162,52 +165,55 @@ fn verified(
     destination: PathBuf,
     options: &formats::Options,
 ) -> Result<Done> {
-    let digested = Arc::new(Digested::new(source.clone(), &expected.algorithms()));
-    let seen: SharedSource = digested.clone();
-    let container: Arc<dyn Container> = Arc::from(medium::open(&seen, name, options)?);
+    let reading = Reading::begin(source, name, expected, Reader::Members, options)?;
+    let container = acquire::opened(&reading)?.clone();
     let plan = plan(args, name, &*container, options)?;
-    let mut checks = structure(&*container);
-    let mut out = Extracted::default();
-    let short = checks.iter().any(|check| check.what == "size" && check.outcome == Outcome::Damaged);
-    let staging = Staging::new(&destination, overwrite(args))?;
-    let mut sha256 = None;
-    if !short && !args.dry_run {
-        let how = Options { in_order: true, ..how(ui, args) };
-        let progress = ui.progress("extract");
-        digested.in_order();
-        out = extract::run(&*container, &plan, staging.path(), &how, &progress)?;
-        let values = digested.finish(&mut |bytes| {
-            progress.advance(bytes);
-            !progress.cancelled()
+    let damaged = damaged(&*container);
+    let named = |sha256| report::Source { name: name.to_owned(), bytes: source.len(), sha256 };
+    if args.dry_run {
+        let checks = reading.stop()?.checks;
+        let out = Extracted::default();
+        return Ok(Done {
+            source: named(None),
+            destination,
+            plan,
+            out,
+            checks,
+            verdict: None,
+            kept: false,
+            damaged,
         });
-        let mut values = values.map_err(|error| error.of(name))?;
-        let more = expected.second_look(&values);
-        if !more.is_empty() {
-            values.extend(verify::hash(&**source, &more, ui.threads, &progress).map_err(|e| e.of(name))?);
-        }
-        checks.extend(verify::digests(expected, &values));
-        checks.extend(expected.proofs.check(&**source, &progress).map_err(|error| error.of(name))?);
-        sha256 = values.iter().find(|value| value.algorithm == Algorithm::Sha256).map(Value::hex);
-        if args.recurse && Verdict::of(&checks) == Verdict::Verified {
-            let recursion = Recursion { how: &how, options, observer: &progress };
-            nested(&container, &plan, staging.path(), &recursion, &mut out)?;
-        }
     }
-    let verdict = Verdict::of(&checks);
-    if verdict == Verdict::Verified && out.failed.is_empty() {
+    let staging = Staging::new(&destination, overwrite(args))?;
+    let how = how(ui, args);
+    let order = Order {
+        plan: &plan,
+        into: staging.path(),
+        how: &how,
+        recurse: args.recurse.then_some(options),
+        accept: if args.keep_unverified { Accept::Anything } else { Accept::Verified },
+        threads: ui.threads,
+    };
+    let progress = ui.progress("extract");
+    let acquired = acquire::acquire(reading, &order, &progress)?;
+    drop(progress);
+    let kept = acquired.is_kept(order.accept);
+    let Acquired { mut out, verified } = acquired;
+    if kept {
         staging.keep()?;
-    } else if !args.dry_run {
+    } else {
         staging.discard()?;
         out = Extracted { failed: out.failed, ..Extracted::default() };
     }
     Ok(Done {
-        source: report::Source { name: name.to_owned(), bytes: source.len(), sha256 },
+        source: named(verified.sha256.as_ref().map(Value::hex)),
         destination,
         plan,
         out,
-        checks,
-        verdict: (!args.dry_run).then_some(verdict),
-        damaged: damaged(&*container),
+        checks: verified.checks,
+        verdict: Some(verified.verdict),
+        kept,
+        damaged,
     })
 }
 
@@ -239,7 +245,7 @@ fn write_manifest(manifest: &Path, digests: &[(PathBuf, Value)], overwrite: Over
 }
 
 fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
-    let Done { source, destination, plan, out, checks, verdict, damaged } = done;
+    let Done { source, destination, plan, out, checks, verdict, kept: stands, damaged } = done;
     let mut exit = verdict.map_or(Exit::Good, exit);
     let broken = damaged.iter().any(|finding| finding.severity == Severity::Damaged);
     // What is encrypted, too large or of no known method is not there, and not damaged either.
@@ -286,15 +292,15 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
         format!("{}{links}, {}, into {shown}", show::count(out.files, "file"), show::size(out.bytes));
     let kept = if out.kept > 0 { format!(" ({} were there)", show::exact(out.kept)) } else { String::new() };
     match verdict {
-        Some(Verdict::Verified) if out.failed.is_empty() => {
+        Some(verdict) if *stands => {
             ui.answer(&format!("wrote {written}{kept}\n"))?;
-            ui.answer(&show::verdict(Verdict::Verified, checks))?;
+            ui.answer(&show::verdict(*verdict, checks))?;
         }
         Some(verdict) => {
             ui.answer(&format!("wrote nothing into {shown}\n"))?;
             ui.answer(&show::verdict(*verdict, checks))?;
             ui.hint(&format!(
-                "discless extract {} without a digest takes out what can be read",
+                "discless extract {}   # without a digest: takes out what can be read",
                 hints::quoted(&args.source)
             ));
         }

@@ -7,6 +7,7 @@ use super::{Exit, hints, show};
 use discless::digest::Value;
 use discless::formats::Options;
 use discless::nest::{self, Named, What};
+use discless::source::Digesting;
 use discless::time::Timestamp;
 use discless::verify::{Depth, Expectations, Outcome, Proofs, Verdict, Verified, signature};
 use discless::{Error, Result, page, report, verify};
@@ -22,12 +23,28 @@ pub(super) fn exit(verdict: Verdict) -> Exit {
     }
 }
 
-/// What the user and the lists that were named say of `named`.
-pub(super) fn expectations(expected: &Expected, named: &Named) -> Result<Expectations> {
+/// Opens `spec`. Standard input is digested as it comes, so that nobody reads it for that again.
+pub(super) fn open(spec: &str, expected: &Expected, options: &Options) -> Result<Named> {
+    let mut input = std::io::stdin();
+    if spec != "-" || expected.expect.iter().any(|text| text == "-") {
+        return nest::open(spec, &mut input, options);
+    }
+    let algorithms = expectations(expected, spec)?.algorithms();
+    let mut input = Digesting::new(&mut input, &algorithms);
+    let named = nest::open(spec, &mut input, options)?;
+    let what = match named.what {
+        What::Bytes(source) => What::Bytes(input.know(source)),
+        other => other,
+    };
+    Ok(Named { what, ..named })
+}
+
+/// What the user and the lists that were named say of the source called `name`.
+pub(super) fn expectations(expected: &Expected, name: &str) -> Result<Expectations> {
     let mut out = Expectations::given(&expected.values()?);
     out.proofs = Proofs::named(&expected.key, &expected.signature)?;
     for text in &expected.expect {
-        let file = Path::new(&named.name);
+        let file = Path::new(name);
         if text == "-" {
             out.add_text(&verify::read_text(&mut std::io::stdin())?, file)?;
         } else {
@@ -35,7 +52,7 @@ pub(super) fn expectations(expected: &Expected, named: &Named) -> Result<Expecta
         }
     }
     for list in &expected.sums {
-        out.add_list(list, Path::new(&named.name))?;
+        out.add_list(list, Path::new(name))?;
     }
     Ok(out)
 }
@@ -97,7 +114,7 @@ fn write_page(path: &Path, document: &report::Document<report::Verify>) -> Resul
 }
 
 fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report::Verify, Verdict)> {
-    let named = nest::open(spec, &mut std::io::stdin(), options)?;
+    let named = open(spec, &args.expected, options)?;
     let name = named.name.clone();
     let progress = ui.progress("verify");
     let (verified, bytes) = match named.what {
@@ -105,7 +122,7 @@ fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report:
             (directory(ui, args, &name, &*container, &progress)?, container.extent().end)
         }
         What::Bytes(ref source) => {
-            let mut expectations = expectations(&args.expected, &named)?;
+            let mut expectations = expectations(&args.expected, &name)?;
             if !args.no_sidecars {
                 add_beside(&args.expected, &name, &mut expectations)?;
             }

@@ -28,6 +28,31 @@ pub trait Follow: Send {
     fn update(&mut self, bytes: &[u8]);
 }
 
+/// Something that follows, and can be had back when the reading is over.
+pub struct Followed<T>(Arc<Mutex<Option<T>>>);
+
+impl<T: Follow + 'static> Followed<T> {
+    /// What takes the bytes, and where to have it back from.
+    pub fn new(follower: T) -> (Box<dyn Follow>, Self) {
+        let shared = Arc::new(Mutex::new(Some(follower)));
+        (Box::new(Self(shared.clone())), Self(shared))
+    }
+
+    /// The follower, with all that it was given.
+    #[must_use]
+    pub fn take(self) -> Option<T> {
+        lock(&self.0).take()
+    }
+}
+
+impl<T: Follow> Follow for Followed<T> {
+    fn update(&mut self, bytes: &[u8]) {
+        if let Some(follower) = &mut *lock(&self.0) {
+            follower.update(bytes);
+        }
+    }
+}
+
 /// What becomes of the bytes behind the frontier.
 struct Hashing {
     hasher: Hasher,

@@ -4,18 +4,21 @@ mod counting;
 mod digested;
 mod file;
 mod joined;
+mod known;
 mod pieces;
 mod raw_sectors;
 mod spool;
 
 pub use counting::Counting;
-pub use digested::{Digested, Follow};
+pub use digested::{Digested, Follow, Followed};
 pub use file::FileSource;
 pub use joined::Joined;
+pub use known::{Digesting, Known};
 pub use pieces::{Piece, Pieces};
 pub use raw_sectors::{RawLayout, RawSectors};
 pub use spool::{Spool, spool};
 
+use crate::digest::Value;
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -44,6 +47,11 @@ pub trait Source: Send + Sync {
     fn in_file(&self, range: Range<u64>) -> Option<(&File, u64)> {
         let _ = range;
         None
+    }
+
+    /// Digests of all its bytes, where somebody computed them as the bytes came.
+    fn known(&self) -> &[Value] {
+        &[]
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::digest::{Algorithm, Hasher, Value};
 use crate::error::{Error, Kind, Result};
 use crate::observe::Observer;
-use crate::source::{Source, read_exact_at};
+use crate::source::{Follow, Source, read_exact_at};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -62,6 +62,19 @@ fn sequential(source: &dyn Source) {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 fn sequential(_: &dyn Source) {}
+
+/// Gives all of `source` to `follower`.
+///
+/// # Errors
+/// As [`hash`].
+pub(super) fn all(source: &dyn Source, observer: &dyn Observer, follower: &mut dyn Follow) -> Result<()> {
+    let mut blocks = Blocks::new(source, BLOCK, observer);
+    let mut block = Vec::new();
+    while blocks.read(&mut block)? {
+        follower.update(&block);
+    }
+    Ok(())
+}
 
 /// Reads and digests in turn.
 fn inline(source: &dyn Source, mut hasher: Hasher, observer: &dyn Observer) -> Result<Vec<Value>> {

@@ -3,7 +3,7 @@
 use super::check::{Check, Outcome, Verdict};
 use super::expect::{Expectations, Expected};
 use super::hash::hash;
-use super::run::digests;
+use super::reading::{digests, sizes};
 use super::sums::{Line, Sums};
 use crate::error::{Error, Kind, Result};
 use crate::observe::Observer;
@@ -221,7 +221,7 @@ fn one(
         digests: wanted.lines.iter().map(|line| Expected::of(line, by)).collect(),
         ..Expectations::default()
     };
-    let mut checks = super::run::sizes(&expectations, source.len());
+    let mut checks = sizes(&expectations, source.len());
     if checks.is_empty() {
         let mut values = hash(&source, &expectations.needed(), threads, observer)?;
         out.bytes += source.len();

@@ -8,7 +8,7 @@
 //!
 //! References: [MS-CAB]; "Authenticode for cabinets" is documented by its implementations only.
 
-use super::{Note, pe::stream};
+use super::{Note, passing::Passing, pe::stream};
 use crate::digest::{Algorithm, Hasher, Value};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
@@ -77,9 +77,19 @@ impl Cabinet {
         read_vec(source, signature.start, len)
     }
 
+    /// The ranges that are signed.
+    fn signed(&self) -> Vec<Range<u64>> {
+        vec![0..4, 8..34, 56..self.end]
+    }
+
+    /// Takes the digests while the cabinet goes by.
+    pub(super) fn passing(&self, algorithms: &[Algorithm]) -> Option<Passing> {
+        Passing::new(self.len, self.signed(), algorithms)
+    }
+
     pub(super) fn digests(&self, source: &dyn Source, algorithms: &[Algorithm]) -> Result<Vec<Value>> {
         let mut hasher = Hasher::new(algorithms);
-        for range in [0..4, 8..34, 56..self.end] {
+        for range in self.signed() {
             stream(source, range, &mut |bytes| hasher.update(bytes))?;
         }
         Ok(hasher.finish())

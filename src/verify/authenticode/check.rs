@@ -1,22 +1,12 @@
 //! Signatures as checks: what `verify` says of them.
 
 use super::chain::day;
-use super::{Examined, Signature, Standing, Trust, cms::Signed, verify};
+use super::{Examined, Signature, Standing, cms::Signed};
 use crate::digest::{Algorithm, Value};
-use crate::error::Result;
-use crate::source::SharedSource;
 use crate::verify::check::{Amount, Check, Outcome};
 
 /// The check's name in the contract.
 pub(super) const WHAT: &str = "authenticode";
-
-/// Checks the signatures of `source`; nothing comes back where it is of no kind that carries any.
-///
-/// # Errors
-/// What reading said.
-pub fn check(source: &SharedSource, trust: &Trust) -> Result<Vec<Check>> {
-    Ok(verify(source, trust)?.map(|examined| checks(&examined)).unwrap_or_default())
-}
 
 /// What was examined, as checks: one for each signature, what is wrong with the file, and what has to be known.
 #[must_use]

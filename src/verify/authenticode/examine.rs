@@ -9,13 +9,14 @@ use super::key::Padding;
 use super::msi::Package;
 use super::msix::Msix;
 use super::oid;
+use super::passing::{Passing, Read};
 use super::pe::Image;
 use super::timestamp::{self, Judge, TimeStamp};
 use super::x509::Certificate;
 use super::{Examined, Kind, Note, Signature, SignedDigest, Signer, Trust};
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::source::{SharedSource, read_up_to, read_vec};
+use crate::source::{Follow, Followed, SharedSource, read_up_to, read_vec};
 
 /// Signatures in signatures.
 const DEPTH: u32 = 3;
@@ -68,26 +69,67 @@ fn damage(error: Error, list: &mut Vec<String>) -> Result<()> {
 /// # Errors
 /// What reading said. Damage in the file is part of the answer.
 pub fn verify(source: &SharedSource, trust: &Trust) -> Result<Option<Examined>> {
-    let Some(mut found) = find(source)? else { return Ok(None) };
-    let mut budget = Budget::default();
-    let algorithms = algorithms(&found.parsed);
-    let values = if found.examined.damage.is_empty() && !algorithms.is_empty() {
-        match digests(&mut found, source, &algorithms) {
-            Ok(values) => values,
-            Err(error) => {
-                damage(error, &mut found.examined.damage)?;
-                Vec::new()
-            }
+    begin(source)?.map(|pending| pending.finish(source, trust)).transpose()
+}
+
+/// The signatures of a file, found and not judged: what they signed was not read yet.
+pub struct Pending {
+    found: Found,
+    algorithms: Vec<Algorithm>,
+    passing: Option<Followed<Passing>>,
+}
+
+/// Finds the signatures of `source`, by its headers; `None` where it is of no kind that carries any.
+///
+/// # Errors
+/// What reading said. Damage in the file is part of the answer.
+pub fn begin(source: &SharedSource) -> Result<Option<Pending>> {
+    let found = find(source)?;
+    Ok(found.map(|found| Pending { algorithms: algorithms(&found.parsed), found, passing: None }))
+}
+
+impl Pending {
+    /// What takes the digests while somebody else reads of `len` bytes from its first to its last; `None`
+    /// where there is nothing to digest or it has to be read in another order.
+    pub fn follow(&mut self) -> Option<Box<dyn Follow>> {
+        if !self.found.examined.damage.is_empty() || self.algorithms.is_empty() {
+            return None;
         }
-    } else {
-        Vec::new()
-    };
-    let Found { subject, mut examined, parsed } = found;
-    for parsed in parsed {
-        let signature = judge(parsed, &subject, source, &values, trust, &mut budget)?;
-        examined.signatures.push(signature);
+        let passing = match &self.found.subject {
+            Subject::Pe(image) => image.passing(&self.algorithms).ok().flatten(),
+            Subject::Cab(cabinet) => cabinet.passing(&self.algorithms),
+            Subject::Msi(_) | Subject::Catalogue | Subject::Msix(_) => None,
+        }?;
+        let (follower, followed) = Followed::new(passing);
+        self.passing = Some(followed);
+        Some(follower)
     }
-    Ok(Some(examined))
+
+    /// Judges them. What did not go by is read.
+    ///
+    /// # Errors
+    /// As [`verify`].
+    pub fn finish(mut self, source: &SharedSource, trust: &Trust) -> Result<Examined> {
+        let mut budget = Budget::default();
+        let values = if self.found.examined.damage.is_empty() && !self.algorithms.is_empty() {
+            let passed = self.passing.take().and_then(Followed::take).and_then(Passing::finish);
+            match digests(&mut self.found, source, &self.algorithms, passed) {
+                Ok(values) => values,
+                Err(error) => {
+                    damage(error, &mut self.found.examined.damage)?;
+                    Vec::new()
+                }
+            }
+        } else {
+            Vec::new()
+        };
+        let Found { subject, mut examined, parsed } = self.found;
+        for parsed in parsed {
+            let signature = judge(parsed, &subject, source, &values, trust, &mut budget)?;
+            examined.signatures.push(signature);
+        }
+        Ok(examined)
+    }
 }
 
 /// Reads a PKCS#7 message alone, as it stands in a file, and judges it without the file.
@@ -299,14 +341,22 @@ fn algorithms(parsed: &[Parsed]) -> Vec<Algorithm> {
     out
 }
 
-fn digests(found: &mut Found, source: &SharedSource, algorithms: &[Algorithm]) -> Result<Vec<Value>> {
+fn digests(
+    found: &mut Found,
+    source: &SharedSource,
+    algorithms: &[Algorithm],
+    passed: Option<Read>,
+) -> Result<Vec<Value>> {
     match &found.subject {
         Subject::Pe(image) => {
-            let read = image.read(&**source, algorithms)?;
+            let read = passed.map_or_else(|| image.read(&**source, algorithms), Ok)?;
             found.examined.checksum = Some((image.checksum, read.checksum));
             Ok(read.digests)
         }
-        Subject::Cab(cabinet) => cabinet.digests(&**source, algorithms),
+        Subject::Cab(cabinet) => match passed {
+            Some(read) => Ok(read.digests),
+            None => cabinet.digests(&**source, algorithms),
+        },
         Subject::Msi(package) => {
             if !package.covers_names() {
                 let what = "names, sizes and times of the streams are not signed";

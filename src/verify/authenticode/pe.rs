@@ -10,7 +10,8 @@
 //! References: "Windows Authenticode Portable Executable Signature Format", "PE Format".
 
 use super::Note;
-use crate::digest::{Algorithm, Hasher, Value};
+use super::passing::{Passing, Read};
+use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::source::{Source, read_exact_at, read_up_to, read_vec};
@@ -42,14 +43,6 @@ pub(super) struct Image {
     sections: Vec<Range<u64>>,
     /// The certificate table, as the headers have it.
     table: Option<Range<u64>>,
-}
-
-/// What one reading of an image gives.
-#[derive(Debug)]
-pub(super) struct Read {
-    pub(super) digests: Vec<Value>,
-    /// `CheckSum` as it ought to be.
-    pub(super) checksum: u32,
 }
 
 impl Image {
@@ -208,46 +201,32 @@ impl Image {
         Ok(ranges)
     }
 
-    /// The digests of what is signed, and the image's checksum, in one reading where the sections follow each other.
-    pub(super) fn read(&self, source: &dyn Source, algorithms: &[Algorithm]) -> Result<Read> {
-        let ranges = self.signed()?;
-        let mut hasher = Hasher::new(algorithms);
-        let mut sum = Checksum::default();
-        let in_order = ranges.iter().zip(ranges.iter().skip(1)).all(|(a, b)| a.end <= b.start);
-        if !in_order {
-            for range in &ranges {
-                stream(source, range.clone(), &mut |bytes| hasher.update(bytes))?;
-            }
-        }
+    /// Takes the digests of what is signed, and the image's checksum, while the image goes by; `None` where its
+    /// sections do not follow each other.
+    pub(super) fn passing(&self, algorithms: &[Algorithm]) -> Result<Option<Passing>> {
         let field = self.checksum_at..self.checksum_at + 4;
-        let mut at = 0;
-        for range in ranges.iter().filter(|_| in_order) {
-            self.rest(source, at..range.start, &field, &mut sum)?;
-            stream(source, range.clone(), &mut |bytes| {
-                hasher.update(bytes);
-                sum.update(bytes);
-            })?;
-            at = range.end;
-        }
-        self.rest(source, at..self.len, &field, &mut sum)?;
-        Ok(Read { digests: hasher.finish(), checksum: sum.finish(self.len) })
+        let passing = Passing::new(self.len, self.signed()?, algorithms);
+        Ok(passing.map(|passing| passing.with_checksum(field)))
     }
 
-    /// Sums up what is not signed; `CheckSum` itself counts as zeros.
-    fn rest(
-        &self,
-        source: &dyn Source,
-        range: Range<u64>,
-        field: &Range<u64>,
-        sum: &mut Checksum,
-    ) -> Result<()> {
-        let before = range.start..range.end.min(field.start);
-        let behind = range.start.max(field.end)..range.end;
-        stream(source, before, &mut |bytes| sum.update(bytes))?;
-        if range.start <= field.start && range.end >= field.end {
-            sum.update(&[0; 4]);
+    /// The digests of what is signed, and the image's checksum, in one reading where the sections follow each other.
+    pub(super) fn read(&self, source: &dyn Source, algorithms: &[Algorithm]) -> Result<Read> {
+        let ordered = self.passing(algorithms)?;
+        let is_ordered = ordered.is_some();
+        // Where they do not, this is for the checksum alone.
+        let field = self.checksum_at..self.checksum_at + 4;
+        let alone = || Passing::new(self.len, Vec::new(), &[]).map(|passing| passing.with_checksum(field));
+        let Some(mut passing) = ordered.or_else(alone) else { return Err(Error::damaged("sections")) };
+        stream(source, 0..self.len, &mut |bytes| passing.take(bytes))?;
+        let mut read = passing.finish().ok_or_else(|| Error::truncated(self.len, source.len()))?;
+        if !is_ordered {
+            let mut hasher = Hasher::new(algorithms);
+            for range in self.signed()? {
+                stream(source, range, &mut |bytes| hasher.update(bytes))?;
+            }
+            read.digests = hasher.finish();
         }
-        stream(source, behind, &mut |bytes| sum.update(bytes))
+        Ok(read)
     }
 
     /// How many page hashes there are, and whether all are right: each an offset of 4 bytes and the digest of a page,
@@ -322,14 +301,14 @@ pub(super) fn stream(source: &dyn Source, range: Range<u64>, each: &mut dyn FnMu
 
 /// The checksum of the optional header: 16-bit words added with their carry, and the file's length.
 #[derive(Default)]
-struct Checksum {
+pub(super) struct Checksum {
     sum: u64,
     /// Half a word.
     half: Option<u8>,
 }
 
 impl Checksum {
-    fn update(&mut self, mut bytes: &[u8]) {
+    pub(super) fn update(&mut self, mut bytes: &[u8]) {
         if let Some(low) = self.half.take() {
             match bytes.split_first() {
                 Some((high, rest)) => {
@@ -351,7 +330,7 @@ impl Checksum {
         self.sum = (self.sum & 0xffff_ffff) + (self.sum >> 32);
     }
 
-    fn finish(mut self, len: u64) -> u32 {
+    pub(super) fn finish(mut self, len: u64) -> u32 {
         self.sum += u64::from(self.half.take().unwrap_or_default());
         while self.sum >> 16 != 0 {
             self.sum = (self.sum & 0xffff) + (self.sum >> 16);

@@ -19,16 +19,12 @@ pub use keys::Keys;
 pub use proofs::{Listed, Proofs, Word};
 
 use super::check::{Check, Outcome, Signer};
-use crate::error::{Error, Kind, Result};
-use crate::observe::Observer;
-use crate::source::{FileSource, Source, read_up_to, read_vec};
+use crate::error::{Error, Result};
+use crate::source::{FileSource, Follow, Source, read_vec};
 use std::path::Path;
 
 /// Bytes that a file with signatures may have.
 const MOST_BYTES: u64 = 1 << 20;
-
-/// Bytes that are read at once.
-const BLOCK: usize = 256 << 10;
 
 /// What became of one signature.
 #[derive(Debug)]
@@ -154,56 +150,60 @@ impl Signature {
                 reading.finish()
             }
         });
-        judged.map(|judged| self.report(judged)).collect()
-    }
-
-    fn report(&self, judged: Judged) -> Check {
-        let Judged { outcome, key, signer, note } = judged;
-        let signer = (!key.is_empty()).then_some(Signer { key, name: signer });
-        Check { signer, ..Check::new("signature", outcome, &self.by, note) }
+        judged.map(|judged| report(&self.by, judged)).collect()
     }
 }
 
-/// Compares all of `source` with every signature, by one reading.
-///
-/// # Errors
-/// What reading said; `Cancelled` once the observer says so.
-pub fn check_source(
-    signatures: &[&Signature],
-    source: &dyn Source,
-    keys: &Keys,
-    observer: &dyn Observer,
-) -> Result<Vec<Check>> {
-    let mut begun: Vec<(&Signature, Begun)> = Vec::new();
-    for signature in signatures {
-        begun.extend(signature.begin(keys).into_iter().map(|begun| (*signature, begun)));
+fn report(by: &str, judged: Judged) -> Check {
+    let Judged { outcome, key, signer, note } = judged;
+    let signer = (!key.is_empty()).then_some(Signer { key, name: signer });
+    Check { signer, ..Check::new("signature", outcome, by, note) }
+}
+
+/// A source being compared with every signature over it, by one reading.
+#[derive(Default)]
+pub struct Comparison {
+    /// Each with the name of its file.
+    begun: Vec<(String, Begun)>,
+}
+
+impl Comparison {
+    /// Before the first byte.
+    fn begin(signatures: &[&Signature], keys: &Keys) -> Self {
+        let of = |signature: &&Signature| {
+            let by = signature.by.clone();
+            signature.begin(keys).into_iter().map(move |begun| (by.clone(), begun))
+        };
+        Self { begun: signatures.iter().flat_map(of).collect() }
     }
-    if begun.iter().any(|(_, begun)| matches!(begun, Begun::Reading(_))) {
-        let mut at = 0;
-        while at < source.len() {
-            if observer.cancelled() {
-                return Err(Error::new(Kind::Cancelled));
-            }
-            let block = read_up_to(source, at, BLOCK)?;
-            at += block.len() as u64;
-            for (_, begun) in &mut begun {
-                if let Begun::Reading(reading) = begun {
-                    reading.update(&block);
-                }
+
+    /// True where the source has to be read for it.
+    #[must_use]
+    pub fn wants_bytes(&self) -> bool {
+        self.begun.iter().any(|(_, begun)| matches!(begun, Begun::Reading(_)))
+    }
+
+    /// What follows, once all bytes were taken.
+    #[must_use]
+    pub fn finish(self) -> Vec<Check> {
+        let judged = self.begun.into_iter().map(|(by, begun)| match begun {
+            Begun::Judged(judged) => report(&by, judged),
+            Begun::Reading(reading) => report(&by, reading.finish()),
+        });
+        // A key that the user named signed all of it.
+        let named = |check: &Check| check.signer.as_ref().is_some_and(|signer| signer.name.is_some());
+        judged.map(|check| Check { vouches: named(&check), ..check }).collect()
+    }
+}
+
+impl Follow for Comparison {
+    fn update(&mut self, bytes: &[u8]) {
+        for (_, begun) in &mut self.begun {
+            if let Begun::Reading(reading) = begun {
+                reading.update(bytes);
             }
         }
     }
-    let checks = begun.into_iter().map(|(signature, begun)| {
-        let judged = match begun {
-            Begun::Judged(judged) => judged,
-            Begun::Reading(reading) => reading.finish(),
-        };
-        let check = signature.report(judged);
-        // A key that the user named signed all of it.
-        let vouches = check.signer.as_ref().is_some_and(|signer| signer.name.is_some());
-        Check { vouches, ..check }
-    });
-    Ok(checks.collect())
 }
 
 /// What is in a signature file.

@@ -1,10 +1,8 @@
 //! What is known of signatures for one source: the keys, what lists of digests are signed, and which
 //! signatures are over the source itself.
 
-use super::{ENDINGS, Keys, Signature, Text, check_source, discovery, without_ending};
+use super::{Comparison, ENDINGS, Keys, Signature, Text, discovery, without_ending};
 use crate::error::Result;
-use crate::observe::Observer;
-use crate::source::Source;
 use crate::verify::check::{Check, Outcome};
 use std::path::{Path, PathBuf};
 
@@ -119,14 +117,18 @@ impl Proofs {
         check
     }
 
-    /// Compares the source with the signatures over it.
-    ///
-    /// # Errors
-    /// As [`check_source`].
-    pub fn check(&self, source: &dyn Source, observer: &dyn Observer) -> Result<Vec<Check>> {
+    /// Begins to compare the source with the signatures over it.
+    #[must_use]
+    pub fn begin(&self) -> Comparison {
         let named = self.named.iter().map(|(_, signature)| signature);
         let signatures: Vec<&Signature> = self.source.iter().chain(named).collect();
-        let mut checks = check_source(&signatures, source, &self.keys, observer)?;
+        Comparison::begin(&signatures, &self.keys)
+    }
+
+    /// What the comparison gave; keys for which there is no signature are told.
+    #[must_use]
+    pub fn finish(&self, comparison: Comparison) -> Vec<Check> {
+        let mut checks = comparison.finish();
         if checks.is_empty() && self.lists.is_empty() && !self.keys.is_empty() {
             checks.push(Check::new(
                 "signature",
@@ -135,7 +137,7 @@ impl Proofs {
                 "there is none for the keys given",
             ));
         }
-        Ok(checks)
+        checks
     }
 }
 

@@ -106,7 +106,10 @@ fn a_source_is_read_once_for_all_signatures_and_in_pieces() {
         names.iter().map(|name| Signature::read(&fixture(name)).unwrap()).collect();
     let signatures: Vec<&Signature> = signatures.iter().collect();
     let counting = crate::source::Counting::new(std::sync::Arc::new(message.clone()));
-    let checks = check_source(&signatures, &counting, &keys, &Silent).unwrap();
+    let mut comparison = Comparison::begin(&signatures, &keys);
+    assert!(comparison.wants_bytes());
+    crate::verify::hash::all(&counting, &Silent, &mut comparison).unwrap();
+    let checks = comparison.finish();
     assert_eq!(checks.len(), 3);
     assert!(checks.iter().all(|check| check.vouches && check.outcome == Outcome::Ok), "{checks:?}");
     assert_eq!(counting.bytes(), message.len() as u64);

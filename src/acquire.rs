@@ -1,0 +1,109 @@
+//! A medium verified and extracted by one reading: what `extract` with a digest and `share add` do. Where the files
+//! go until the verdict is known, and what becomes of them then, is the caller's to say.
+
+use crate::container::Container;
+use crate::error::{Error, Kind, Result};
+use crate::extract::{self, Extracted, Plan, Recursion};
+use crate::formats;
+use crate::inside::Budget;
+use crate::observe::Observer;
+use crate::verify::{Reading, Verdict, Verified, coverage::Coverage};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How to acquire.
+pub struct Order<'a> {
+    /// Which members go where below `into`.
+    pub plan: &'a Plan,
+    /// The directory to write to.
+    pub into: &'a Path,
+    /// How to write.
+    pub how: &'a extract::Options,
+    /// Unpacks packages among the files, opened so, once the medium is verified.
+    pub recurse: Option<&'a formats::Options>,
+    /// Which verdict the files are good enough with.
+    pub accept: Accept,
+    /// Threads that digest.
+    pub threads: usize,
+}
+
+/// Which verdict is good enough for what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Accept {
+    /// Something vouches for the medium.
+    Verified,
+    /// Nothing speaks against it.
+    Unverified,
+    /// All that can be read.
+    Anything,
+}
+
+impl Accept {
+    /// True where files of a medium with this verdict are to be kept.
+    #[must_use]
+    pub fn takes(self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Verified => true,
+            Verdict::Unverified => self >= Self::Unverified,
+            Verdict::Damaged => self >= Self::Anything,
+        }
+    }
+}
+
+/// What came of it.
+pub struct Acquired {
+    /// What was written; nothing where the medium was known to be bad before.
+    pub out: Extracted,
+    /// What is known of the medium.
+    pub verified: Verified,
+}
+
+impl Acquired {
+    /// True where all files are whole and the verdict is good enough.
+    #[must_use]
+    pub fn is_kept(&self, accept: Accept) -> bool {
+        accept.takes(self.verified.verdict) && (self.out.failed.is_empty() || accept == Accept::Anything)
+    }
+}
+
+/// What `reading` was opened as.
+///
+/// # Errors
+/// Why it could not be opened.
+pub fn opened<'r>(reading: &'r Reading<'_>) -> Result<&'r Arc<dyn Container>> {
+    let why = || reading.unopened().map_or_else(|| Error::new(Kind::Cancelled), Error::again);
+    reading.container().ok_or_else(why)
+}
+
+/// Writes the planned members of what `reading` opened while it is verified. A medium that is known to be bad before
+/// its bytes are read is not written.
+///
+/// # Errors
+/// As [`extract::run`] and [`Reading::finish`].
+pub fn acquire(reading: Reading<'_>, order: &Order<'_>, observer: &dyn Observer) -> Result<Acquired> {
+    let container = opened(&reading)?.clone();
+    let mut coverage = Coverage::of(container.source().len());
+    if reading.is_short() && order.accept < Accept::Anything {
+        return Ok(Acquired { out: Extracted::default(), verified: reading.stop()? });
+    }
+    let how = extract::Options { in_order: reading.in_order(), ..order.how.clone() };
+    let write = || extract::run(&*container, order.plan, order.into, &how, observer);
+    let (mut out, verified) = if reading.is_done() {
+        let verified = reading.finish(Vec::new(), &mut coverage, order.threads, observer)?;
+        if !order.accept.takes(verified.verdict) {
+            return Ok(Acquired { out: Extracted::default(), verified });
+        }
+        (write()?, verified)
+    } else {
+        reading.start();
+        let out = write()?;
+        (out, reading.finish(Vec::new(), &mut coverage, order.threads, observer)?)
+    };
+    if let Some(options) = order.recurse.filter(|_| order.accept.takes(verified.verdict)) {
+        let recursion = Recursion { how: &how, options, observer };
+        let mut budget = Budget::new(options, container.source().len());
+        recursion.unpack(&container, order.plan, order.into, &mut budget, &mut out)?;
+        out.digests.sort_by(|(a, _), (b, _)| a.cmp(b));
+    }
+    Ok(Acquired { out, verified })
+}
