@@ -108,6 +108,29 @@ pub enum Refusal {
         /// Bytes that are free.
         have: u64,
     },
+    /// The directory is no share.
+    NoShare(PathBuf),
+    /// Another program changes the share.
+    Locked {
+        /// The share.
+        share: PathBuf,
+        /// What that program says of itself; empty where it says nothing.
+        by: String,
+    },
+    /// A folder of a share is somebody else's.
+    Occupied {
+        /// The folder, below the share.
+        folder: String,
+        /// What is there.
+        by: String,
+    },
+    /// An update does not fit the product that it was to be put beside.
+    Unfit {
+        /// The update.
+        file: String,
+        /// Why it does not.
+        why: String,
+    },
 }
 
 /// Where an error was met: the nested path of the medium, the structure and field, the byte offset.
@@ -308,6 +331,13 @@ impl fmt::Display for Refusal {
             Self::NoSpace { need, have } => {
                 write!(f, "the files need {need} bytes, the destination has {have} free")
             }
+            Self::NoShare(path) => write!(f, "{} is no share", path.display()),
+            Self::Locked { share, by } => {
+                let by = if by.is_empty() { "another program" } else { by };
+                write!(f, "{} is being changed ({by})", share.display())
+            }
+            Self::Occupied { folder, by } => write!(f, "{folder} has {by}"),
+            Self::Unfit { file, why } => write!(f, "{file} does not fit: {why}"),
         }
     }
 }

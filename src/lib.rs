@@ -26,6 +26,7 @@ pub mod page;
 pub mod path;
 pub mod report;
 pub mod select;
+pub mod share;
 pub mod sink;
 pub mod source;
 pub mod surroundings;

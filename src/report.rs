@@ -20,6 +20,7 @@ macro_rules! contract {
 }
 
 mod builds;
+pub mod share;
 
 pub use builds::{Between, BuildAlias, Builds, KnownBuild, KnownProduct, ReadNumber};
 

@@ -46,6 +46,12 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             Refusal::NoSpace { .. } => {
                 "choose a larger disk with -o DIR, or fewer members with a GLOB".to_owned()
             }
+            Refusal::NoShare(path) => format!("discless share init {}", quoted(&path.to_string_lossy())),
+            Refusal::Locked { .. } => "wait until it is done, then try again".to_owned(),
+            Refusal::Occupied { .. } => {
+                "--as FOLDER puts it elsewhere; discless share list shows what is there".to_owned()
+            }
+            Refusal::Unfit { .. } => "discless inspect FILE says what it is for".to_owned(),
         },
     })
 }

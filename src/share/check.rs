@@ -228,7 +228,8 @@ fn begin(share: &Share, item: &Item, how: &Checking<'_>) -> Result<Begun> {
     let dir = share.folder(&item.folder)?;
     if let Some(keys) = how.keys {
         let own = directory::open_own(&dir)?;
-        let signature = own.map(|own| directory::read(&own, &sign::file(MANIFEST), sign::MOST_BYTES)).transpose()?;
+        let signature =
+            own.map(|own| directory::read(&own, &sign::file(MANIFEST), sign::MOST_BYTES)).transpose()?;
         checked.signatures = sign::check(MANIFEST, &item.bytes, signature.flatten().as_deref(), keys);
     }
     checked.files = manifest.files.len() as u64;
@@ -283,7 +284,8 @@ impl Begun {
             differ.push(Difference::Changed { path: link.path.clone(), why });
         }
         let files = manifest.files.iter().map(|file| file.path.as_str());
-        let known: HashSet<&str> = files.chain(manifest.links.iter().map(|link| link.path.as_str())).collect();
+        let known: HashSet<&str> =
+            files.chain(manifest.links.iter().map(|link| link.path.as_str())).collect();
         let sizes: HashSet<u64> = self.missing.iter().map(|file| file.bytes).collect();
         for (path, node) in tree.nodes.iter().filter(|(path, _)| !known.contains(path.as_str())) {
             self.added.push(path.clone());

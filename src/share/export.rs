@@ -37,7 +37,8 @@ fn path(folder: &str, file: &File) -> String {
 /// Where a manifest cannot be read; `Unsupported` where a layout cannot have a name.
 pub fn export(items: &[&Item], format: Format) -> Result<Vec<u8>> {
     let all = manifests(items)?;
-    let files = || all.iter().flat_map(|(folder, manifest)| manifest.files.iter().map(move |file| (folder, file)));
+    let files =
+        || all.iter().flat_map(|(folder, manifest)| manifest.files.iter().map(move |file| (folder, file)));
     let mut out = String::new();
     match format {
         Format::Sha256Sums => {
@@ -54,7 +55,9 @@ pub fn export(items: &[&Item], format: Format) -> Result<Vec<u8>> {
                 let path = path(folder, file);
                 // The layout has no quotes: who reads it cuts at the commas.
                 if path.contains(',') {
-                    return Err(Error::unsupported("comma in a name, which PULP_MANIFEST cannot have").of(&path));
+                    return Err(
+                        Error::unsupported("comma in a name, which PULP_MANIFEST cannot have").of(&path)
+                    );
                 }
                 let _ = writeln!(out, "{path},{},{}", file.sha256, file.bytes);
             }
@@ -77,7 +80,9 @@ pub fn sidecars(share: &Share, items: &[&Item], to: &Path) -> Result<u64> {
     std::fs::create_dir_all(to).map_err(wrong)?;
     let (inside, root) = (to.canonicalize().map_err(wrong)?, share.root().canonicalize().map_err(wrong)?);
     if inside.starts_with(&root) {
-        return Err(Error::usage(format!("{shown} is in the share: sidecars there would be files that nobody added")));
+        return Err(Error::usage(format!(
+            "{shown} is in the share: sidecars there would be files that nobody added"
+        )));
     }
     let mut number = 0;
     for (folder, manifest) in manifests(items)? {

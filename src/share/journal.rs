@@ -78,7 +78,8 @@ impl Journal {
         let mut known = HashMap::new();
         let mut lines = BufReader::new(&mut file).take(MOST_BYTES).lines();
         let head = lines.next().and_then(|line| serde_json::from_str::<Head>(&line.ok()?).ok());
-        let fresh = |head: &Head| head.schema == SCHEMA && now.saturating_sub(head.begun) <= MOST_AGE.as_secs();
+        let fresh =
+            |head: &Head| head.schema == SCHEMA && now.saturating_sub(head.begun) <= MOST_AGE.as_secs();
         let resumed = head.is_some_and(|head| fresh(&head));
         let mut whole = 0u64;
         if resumed {
@@ -131,7 +132,8 @@ impl Journal {
         };
         let Some(out) = &mut self.out else { return };
         self.since = self.since.saturating_add(stat.bytes.max(STEP / 1000));
-        let written = serde_json::to_string(&row).map_err(std::io::Error::from).and_then(|row| writeln!(out, "{row}"));
+        let written =
+            serde_json::to_string(&row).map_err(std::io::Error::from).and_then(|row| writeln!(out, "{row}"));
         let written = written.and_then(|()| {
             if self.since >= STEP {
                 self.since = 0;

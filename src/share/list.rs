@@ -64,8 +64,10 @@ impl Share {
         for entry in staging.entries()? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             let owner = super::directory::open(&staging, &name).ok().flatten();
-            let owner = owner.and_then(|dir| super::directory::read(&dir, super::add::OWNER, 4096).ok().flatten());
-            let said = owner.map(|bytes| String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned());
+            let owner =
+                owner.and_then(|dir| super::directory::read(&dir, super::add::OWNER, 4096).ok().flatten());
+            let said = owner
+                .map(|bytes| String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned());
             out.push(said.filter(|said| !said.is_empty()).unwrap_or(name));
         }
         out.sort();

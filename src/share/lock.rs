@@ -43,7 +43,7 @@ impl Share {
                 Err(TryLockError::WouldBlock) => {
                     let mut by = String::new();
                     // What is read here is shown, and nothing depends on it.
-                    let _ = file.by_ref().take(200).read_to_string(&mut by);
+                    let _ = Read::by_ref(&mut file).take(200).read_to_string(&mut by);
                     let by = by.lines().next().unwrap_or_default().to_owned();
                     return Err(Error::new(Kind::Refused(Refusal::Locked { share: self.root.clone(), by })));
                 }

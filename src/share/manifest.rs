@@ -15,10 +15,10 @@ pub const MANIFEST: &str = "manifest.json";
 /// The same digests for any other tool: `sha256sum -c .discless/SHA256SUMS`, in the product folder.
 pub const SUMS: &str = "SHA256SUMS";
 /// What a manifest's `schema` says.
-pub const SCHEMA: &str = "discless.manifest/1";
+pub(super) const SCHEMA: &str = "discless.manifest/1";
 
 /// Bytes that a manifest may have: a million files with long paths.
-pub const MOST_BYTES: u64 = 256 << 20;
+pub(super) const MOST_BYTES: u64 = 256 << 20;
 /// Bytes of a path in a manifest.
 const MOST_PATH: usize = 32 << 10;
 /// Bytes of one part of it.
@@ -294,7 +294,7 @@ pub(super) fn to_json<T: Serialize>(document: &T) -> Result<Vec<u8>> {
 
 /// True for a path that stays below where it begins, that every system holds, and that is not in discless's own folder.
 #[must_use]
-pub fn is_inside(path: &str) -> bool {
+pub(super) fn is_inside(path: &str) -> bool {
     let part = |part: &str| !matches!(part, "" | "." | "..") && part.len() <= MOST_PART;
     let strange = |c: char| c.is_control() || matches!(c, '\\' | ':');
     path.len() <= MOST_PATH
@@ -363,8 +363,20 @@ mod tests {
     fn a_manifest_that_leads_elsewhere_is_refused() {
         let long = "x".repeat(300);
         for path in [
-            "../x", "/etc/passwd", "a/../../x", "a//b", "", ".", "a/.", "C:/x", "a\\b", "x\0y", "a\nb",
-            ".discless/manifest.json", "a/.DISCLESS/x", &long,
+            "../x",
+            "/etc/passwd",
+            "a/../../x",
+            "a//b",
+            "",
+            ".",
+            "a/.",
+            "C:/x",
+            "a\\b",
+            "x\0y",
+            "a\nb",
+            ".discless/manifest.json",
+            "a/.DISCLESS/x",
+            &long,
         ] {
             let mut manifest = sample();
             manifest.files[0].path = path.to_owned();

@@ -34,11 +34,11 @@ mod template;
 mod tree;
 mod updates;
 
-pub use add::{Added, Adding, Outcome, add};
-pub use check::{Checked, Difference, Mode, Standing, check};
+pub use add::{Added, Adding, Outcome, Secrets, add};
+pub use check::{Checked, Checking, Difference, Mode, Report, Standing, check};
 pub use export::{Format, export, sidecars};
 pub use index::{Index, Listed};
-pub use list::list;
+pub use list::{Shown, list};
 pub use lock::Lock;
 pub use manifest::{File, Link, MANIFEST, Manifest, OWN, Origin, Product, SUMS, Secret, Update};
 pub use names::{Trouble, troubles};

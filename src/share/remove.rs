@@ -46,7 +46,13 @@ struct Owned {
 /// # Errors
 /// `Invalid` where its manifest cannot be read, or is not as it was written and `removal` does not allow that; what the
 /// operating system said.
-pub fn remove(share: &Share, _lock: &Lock, wanted: &str, removal: Removal, observer: &dyn Observer) -> Result<(Removed, String)> {
+pub fn remove(
+    share: &Share,
+    _lock: &Lock,
+    wanted: &str,
+    removal: Removal,
+    observer: &dyn Observer,
+) -> Result<(Removed, String)> {
     let mut survey = share.survey()?;
     let item = survey.one(share, wanted)?;
     let folder = item.folder.clone();
@@ -65,7 +71,10 @@ fn remove_item(share: &Share, item: &Item, removal: Removal, observer: &dyn Obse
     }
     if item.state == State::Edited && removal == Removal::Owned {
         let place = format!("{}/{OWN}/{MANIFEST}", item.folder);
-        return Err(Error::invalid("manifest: it is not the one that was written when the product was added").of(&place));
+        return Err(Error::invalid(
+            "manifest: it is not the one that was written when the product was added",
+        )
+        .of(&place));
     }
     let manifest = item.manifest()?;
     let dir = share.folder(&item.folder)?;
@@ -90,7 +99,10 @@ fn remove_item(share: &Share, item: &Item, removal: Removal, observer: &dyn Obse
     let name = format!("removed-{}", manifest.id);
     clear(&staging, &name)?;
     drop(dir);
-    share.dir.rename(&item.folder, &staging, &name).map_err(|error| Error::from(error).of(&share.shown(&item.folder)))?;
+    share
+        .dir
+        .rename(&item.folder, &staging, &name)
+        .map_err(|error| Error::from(error).of(&share.shown(&item.folder)))?;
     let dir = directory::descend(&staging, &name)?;
     delete(&dir, &owned.paths, &tree)?;
     forget(&dir)?;

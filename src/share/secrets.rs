@@ -78,16 +78,21 @@ pub(super) fn find(container: &dyn Container, wanted: &[EntryId]) -> Vec<Found> 
 fn is_candidate(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
-    let answers = ["unattend", "autounattend", "sysprep", "winnt", "winbom", "answer", "setup", "config", "oobe"];
+    let answers =
+        ["unattend", "autounattend", "sysprep", "winnt", "winbom", "answer", "setup", "config", "oobe"];
     let by_stem = |words: &[&str]| words.iter().any(|word| stem.contains(word));
     match extension {
         "xml" => by_stem(&answers),
         "sif" => true,
         "inf" => by_stem(&["sysprep", "winnt", "unattend", "answer"]),
         "cfg" => stem == "ei" || by_stem(&["pid", "key", "unattend"]),
-        "ini" => by_stem(&["configurationfile", "defaultsetup", "template", "pid", "unattend", "setup", "key"]),
+        "ini" => {
+            by_stem(&["configurationfile", "defaultsetup", "template", "pid", "unattend", "setup", "key"])
+        }
         "txt" => by_stem(&["pid", "key", "serial", "unattend", "winnt", "sysprep", "license"]),
-        "bat" | "cmd" | "ps1" | "vbs" => by_stem(&["setup", "install", "unattend", "key", "slmgr", "activate"]),
+        "bat" | "cmd" | "ps1" | "vbs" => {
+            by_stem(&["setup", "install", "unattend", "key", "slmgr", "activate"])
+        }
         "" => matches!(&*name, "productkey" | "product_key" | "pid"),
         _ => false,
     }
@@ -138,10 +143,7 @@ fn xml() -> Option<&'static Regex> {
 /// `AdminPassword = x` of `sysprep.inf`, `winnt.sif` and SQL Server's answers.
 fn settings() -> Option<&'static Regex> {
     static SETTINGS: OnceLock<Option<Regex>> = OnceLock::new();
-    compiled(
-        &SETTINGS,
-        r#"(?im)^\s*"?(?:\w*Password|\w*PWD)"?\s*[=:][ \t]*"?([^\s";]+)"#,
-    )
+    compiled(&SETTINGS, r#"(?im)^\s*"?(?:\w*Password|\w*PWD)"?\s*[=:][ \t]*"?([^\s";]+)"#)
 }
 
 /// `/SAPWD=x` and `-Password x` on the line of a setup program.
@@ -157,15 +159,24 @@ fn compiled(cell: &'static OnceLock<Option<Regex>>, expression: &str) -> Option<
 
 /// True for a key that may be one: not the same letter throughout, as in examples.
 fn is_key(text: &str) -> bool {
-    let letters: BTreeSet<u8> = text.bytes().rev().take(29).filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase()).collect();
+    let letters: BTreeSet<u8> = text
+        .bytes()
+        .rev()
+        .take(29)
+        .filter(u8::is_ascii_alphanumeric)
+        .map(|byte| byte.to_ascii_uppercase())
+        .collect();
     letters.len() > 2 && letters.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// True for what stands where a password does and is one: not empty, no placeholder, no word of the schema.
 fn is_password(text: &str) -> bool {
     let text = text.trim().trim_matches('"');
-    let placeholder = text.starts_with(['%', '$', '<', '{', '[']) || text.chars().all(|c| matches!(c, '*' | '.' | 'x' | 'X'));
-    let word = ["true", "false", "yes", "no", "null", "none", "0", "1", "\\"].iter().any(|word| text.eq_ignore_ascii_case(word));
+    let placeholder = text.starts_with(['%', '$', '<', '{', '['])
+        || text.chars().all(|c| matches!(c, '*' | '.' | 'x' | 'X'));
+    let word = ["true", "false", "yes", "no", "null", "none", "0", "1", "\\"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word));
     !text.is_empty() && !placeholder && !word
 }
 
@@ -182,11 +193,17 @@ mod tests {
         for (text, want) in [
             ("[PID]\r\nValue=BCDFG-HJKMP-QRTVW-XY234-6789B\r\n", &["product-key"][..]),
             ("<ProductKey><Key>BCDFG-HJKMP-QRTVW-XY234-6789B</Key></ProductKey>", &["product-key"]),
-            ("<AdministratorPassword>\n <Value>cABhAHMAcwA=</Value><PlainText>false</PlainText>", &["password"]),
+            (
+                "<AdministratorPassword>\n <Value>cABhAHMAcwA=</Value><PlainText>false</PlainText>",
+                &["password"],
+            ),
             ("<Password>P@ssw0rd!</Password>", &["password"]),
             ("<wcm:Password><wcm:Value>x1</wcm:Value>", &["password"]),
             ("[GuiUnattended]\r\nAdminPassword = \"Secret1\"\r\n", &["password"]),
-            ("AdminPassword=hunter2\nProductKey=\"BCDFG-HJKMP-QRTVW-XY234-6789B\"", &["product-key", "password"]),
+            (
+                "AdminPassword=hunter2\nProductKey=\"BCDFG-HJKMP-QRTVW-XY234-6789B\"",
+                &["product-key", "password"],
+            ),
             ("SAPWD=\"Str0ng\"", &["password"]),
             ("<PIDKEY Value=\"BCDFGHJKMPQRTVWXY2346789B\" />", &["product-key"]),
             ("setup.exe /q /SAPWD=\"Str0ng\" /X", &["password"]),
@@ -226,8 +243,16 @@ mod tests {
     #[test]
     fn files_of_answers_are_known_by_their_names() {
         for name in [
-            "sources/ei.cfg", "SOURCES/PID.TXT", "autounattend.xml", "sources/$OEM$/x/unattend.xml", "i386/winnt.sif",
-            "sysprep.inf", "x64/DefaultSetup.ini", "ConfigurationFile.ini", "office.ww/config.xml", "ProductKey",
+            "sources/ei.cfg",
+            "SOURCES/PID.TXT",
+            "autounattend.xml",
+            "sources/$OEM$/x/unattend.xml",
+            "i386/winnt.sif",
+            "sysprep.inf",
+            "x64/DefaultSetup.ini",
+            "ConfigurationFile.ini",
+            "office.ww/config.xml",
+            "ProductKey",
         ] {
             assert!(is_candidate(name), "{name}");
         }

@@ -105,7 +105,14 @@ enum Taken {
 }
 
 /// Puts a file that shares its bytes with `path` of `dir` in the place of the staged one.
-fn take(dir: &Dir, path: &str, staged: &Dir, file: &File, sharing: Sharing, observer: &dyn Observer) -> Result<Taken> {
+fn take(
+    dir: &Dir,
+    path: &str,
+    staged: &Dir,
+    file: &File,
+    sharing: Sharing,
+    observer: &dyn Observer,
+) -> Result<Taken> {
     let (from, from_name) = parent(dir, path)?;
     let (to, to_name) = parent(staged, &file.path)?;
     let Ok(meta) = from.symlink_metadata(from_name) else { return Ok(Taken::Differs) };
@@ -130,7 +137,11 @@ fn take(dir: &Dir, path: &str, staged: &Dir, file: &File, sharing: Sharing, obse
     };
     if let Err(error) = made {
         let _ = staged.remove_file(PART);
-        return if error.kind() == io::ErrorKind::StorageFull { Err(error.into()) } else { Ok(Taken::Cannot) };
+        return if error.kind() == io::ErrorKind::StorageFull {
+            Err(error.into())
+        } else {
+            Ok(Taken::Cannot)
+        };
     }
     let replaced = same(staged, PART, &to, to_name, observer).and_then(|same| {
         if !same {

@@ -39,7 +39,9 @@ pub struct Client<'a> {
 pub fn stanza(share: &Share, items: &[&Item], kind: Stanza, client: &Client<'_>) -> Result<String> {
     let here = share.root().canonicalize()?;
     let path = client.path.map_or_else(|| here.to_string_lossy().into_owned(), str::to_owned);
-    for (what, text) in [("share", client.share), ("user", client.user), ("clients", client.clients), ("path", &*path)] {
+    for (what, text) in
+        [("share", client.share), ("user", client.user), ("clients", client.clients), ("path", &*path)]
+    {
         if text.is_empty() || text.chars().any(char::is_control) {
             return Err(Error::usage(format!("\"{text}\" can be no {what} in a stanza")));
         }
@@ -65,7 +67,10 @@ fn samba(path: &str, about: &str, client: &Client<'_>) -> Result<String> {
     let Client { share, user, .. } = client;
     let mut out = String::new();
     let _ = writeln!(out, "# {about}");
-    let _ = writeln!(out, "# in /etc/samba/smb.conf; then: useradd -M -s /usr/sbin/nologin {user}; smbpasswd -a {user}");
+    let _ = writeln!(
+        out,
+        "# in /etc/samba/smb.conf; then: useradd -M -s /usr/sbin/nologin {user}; smbpasswd -a {user}"
+    );
     let _ = writeln!(out, "[{share}]");
     for (name, value) in [
         ("comment", "install media, read only"),
@@ -90,7 +95,10 @@ fn nfs(path: &str, about: &str, client: &Client<'_>) -> Result<String> {
     }
     let mut out = String::new();
     let _ = writeln!(out, "# {about}");
-    let _ = writeln!(out, "# in /etc/exports; then: exportfs -ra. NFS asks for no password: only these machines may mount it");
+    let _ = writeln!(
+        out,
+        "# in /etc/exports; then: exportfs -ra. NFS asks for no password: only these machines may mount it"
+    );
     let clients = client.clients.split_whitespace();
     let clients: Vec<String> = clients.map(|one| format!("{one}(ro,all_squash,no_subtree_check)")).collect();
     let _ = writeln!(out, "\"{path}\" {}", clients.join(" "));
@@ -100,17 +108,23 @@ fn nfs(path: &str, about: &str, client: &Client<'_>) -> Result<String> {
 fn windows(path: &str, about: &str, client: &Client<'_>) -> String {
     // In single quotes PowerShell sees nothing but quotes, of which it knows five.
     let quoted = |text: &str| {
-        let doubled: String = text.chars().flat_map(|c| {
-            let twice = matches!(c, '\'' | '\u{2018}'..='\u{201b}');
-            std::iter::repeat_n(c, if twice { 2 } else { 1 })
-        }).collect();
+        let doubled: String = text
+            .chars()
+            .flat_map(|c| {
+                let twice = matches!(c, '\'' | '\u{2018}'..='\u{201b}');
+                std::iter::repeat_n(c, if twice { 2 } else { 1 })
+            })
+            .collect();
         format!("'{doubled}'")
     };
     let (share, user, path) = (quoted(client.share), quoted(client.user), quoted(path));
     let mut out = String::new();
     let _ = writeln!(out, "# {about}");
     let _ = writeln!(out, "# in PowerShell, as administrator");
-    let _ = writeln!(out, "New-LocalUser -Name {user} -Password (Read-Host -AsSecureString 'Password') -PasswordNeverExpires");
+    let _ = writeln!(
+        out,
+        "New-LocalUser -Name {user} -Password (Read-Host -AsSecureString 'Password') -PasswordNeverExpires"
+    );
     let _ = writeln!(
         out,
         "New-SmbShare -Name {share} -Path {path} -ReadAccess {user} -EncryptData $true -CachingMode None -FolderEnumerationMode AccessBased"

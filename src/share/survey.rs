@@ -66,7 +66,9 @@ impl Item {
     /// In a few words.
     #[must_use]
     pub fn title(&self) -> String {
-        self.listed.as_ref().map_or_else(|| self.folder.clone(), |listed| listed.product.title(&listed.source))
+        self.listed
+            .as_ref()
+            .map_or_else(|| self.folder.clone(), |listed| listed.product.title(&listed.source))
     }
 }
 
@@ -97,7 +99,8 @@ impl Share {
             Ok(None) => {}
             Ok(Some(index)) => {
                 survey.indexed = true;
-                listed = index.products.into_iter().map(|product| (product.folder.clone(), product)).collect();
+                listed =
+                    index.products.into_iter().map(|product| (product.folder.clone(), product)).collect();
             }
             Err(error) => survey.index_trouble = Some(error.of(&format!("{OWN}/{}", index::NAME))),
         }
@@ -110,15 +113,18 @@ impl Share {
                     item.state = if same { State::Known } else { State::Edited };
                     Some(known)
                 }
-                None => item.manifest().ok().map(|manifest| Listed::of(&manifest, &item.folder, &item.sha256)),
+                None => {
+                    item.manifest().ok().map(|manifest| Listed::of(&manifest, &item.folder, &item.sha256))
+                }
             };
             survey.items.push(item);
         }
         // A folder that is gone from one place and has come to another was moved.
         for (folder, known) in listed {
-            let moved = survey.items.iter_mut().find(|item| {
-                item.state == State::New && item.sha256 == known.manifest_sha256
-            });
+            let moved = survey
+                .items
+                .iter_mut()
+                .find(|item| item.state == State::New && item.sha256 == known.manifest_sha256);
             match moved {
                 Some(item) => item.state = State::Moved { from: folder },
                 None => survey.items.push(Item {
@@ -181,7 +187,9 @@ impl Share {
         }
         let bytes = index.to_bytes()?;
         let shown = format!("{OWN}/{}", index::NAME);
-        if directory::read(&self.own, index::NAME, index::MOST_BYTES).ok().flatten().as_deref() == Some(&*bytes) {
+        if directory::read(&self.own, index::NAME, index::MOST_BYTES).ok().flatten().as_deref()
+            == Some(&*bytes)
+        {
             return Ok(());
         }
         // A signature over what it was would be found wrong, and nothing is.
@@ -257,12 +265,17 @@ impl Survey {
 
     /// By id or its beginning, by folder, or a folder that it lies below.
     fn meant(&self, share: &Share, text: &str) -> Vec<usize> {
-        let below = std::path::Path::new(text).strip_prefix(&share.root).ok().map(|path| path.to_string_lossy().into_owned());
+        let below = std::path::Path::new(text)
+            .strip_prefix(&share.root)
+            .ok()
+            .map(|path| path.to_string_lossy().into_owned());
         let folder = below.as_deref().unwrap_or(text).trim_matches('/');
         let is_of = |item: &Item| {
             let lower = text.to_ascii_lowercase();
             let by_id = lower.len() >= 4 && !item.id().is_empty() && item.id().starts_with(&lower);
-            by_id || item.folder == folder || item.folder.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+            by_id
+                || item.folder == folder
+                || item.folder.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
         };
         let items = self.items.iter().enumerate();
         items.filter(|(_, item)| is_of(item)).map(|(at, _)| at).collect()

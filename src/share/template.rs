@@ -93,6 +93,7 @@ impl Template {
         let mut inner: Option<Vec<Piece>> = None;
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
+            let is_inner = inner.is_some();
             let now = inner.as_mut().unwrap_or(&mut outer);
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
             match c {
@@ -106,7 +107,7 @@ impl Template {
                     now.push(Piece::Field(*field));
                     rest = after;
                 }
-                '[' if inner.is_none() => inner = Some(Vec::new()),
+                '[' if !is_inner => inner = Some(Vec::new()),
                 ']' => {
                     let done = inner.take().ok_or_else(|| bad("a ] was not opened"))?;
                     outer.push(Piece::Optional(done));
@@ -170,7 +171,7 @@ pub(super) fn legal(text: &str) -> String {
         return String::new();
     }
     let mut paths = LocalPaths::new(Names::Portable);
-    paths.file(&EntryPath::new(&parts.join("/"))).path.to_string_lossy().replace('\\', "/")
+    paths.file(&EntryPath::new(parts.join("/"))).path.to_string_lossy().replace('\\', "/")
 }
 
 /// One folder's name without what a missing field leaves behind.
@@ -259,7 +260,17 @@ mod tests {
 
     #[test]
     fn a_template_that_makes_no_sense_is_refused() {
-        for bad in ["x", "{nonsense}", "{product", "[{product}", "{product}]", "../{product}", "/{product}", "C:{product}", "[{product}]"] {
+        for bad in [
+            "x",
+            "{nonsense}",
+            "{product",
+            "[{product}",
+            "{product}]",
+            "../{product}",
+            "/{product}",
+            "C:{product}",
+            "[{product}]",
+        ] {
             assert!(Template::parse(bad).is_err(), "{bad}");
         }
     }

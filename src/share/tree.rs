@@ -35,7 +35,8 @@ pub(super) struct Stat {
 
 impl Stat {
     pub(super) fn of(meta: &Metadata) -> Self {
-        let modified = meta.modified().map_or(Timestamp { seconds: 0, nanos: 0, zone: Some(0) }, Timestamp::from_system);
+        let modified =
+            meta.modified().map_or(Timestamp { seconds: 0, nanos: 0, zone: Some(0) }, Timestamp::from_system);
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
@@ -63,7 +64,8 @@ pub(super) struct Tree {
 /// What listing said.
 pub(super) fn tree(root: &Path) -> Result<Tree> {
     let mut out = Tree::default();
-    let walk = WalkDir::new(root).follow_links(false).follow_root_links(false).min_depth(1).sort_by_file_name();
+    let walk =
+        WalkDir::new(root).follow_links(false).follow_root_links(false).min_depth(1).sort_by_file_name();
     let own = |entry: &walkdir::DirEntry| entry.depth() == 1 && entry.file_name() == OWN;
     for (number, entry) in walk.into_iter().filter_entry(|entry| !own(entry)).enumerate() {
         if number >= MOST_ENTRIES {

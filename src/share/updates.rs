@@ -102,15 +102,25 @@ pub fn add_update(
     let fits = fits(&update, &manifest, &dir, options)
         .map_err(|why| Error::new(Kind::Refused(Refusal::Unfit { file: shown.clone().into_owned(), why })))?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = LocalPaths::new(Names::Portable).file(&EntryPath::new(&name)).path.to_string_lossy().into_owned();
+    let name =
+        LocalPaths::new(Names::Portable).file(&EntryPath::new(name)).path.to_string_lossy().into_owned();
     let above = updates_folder(&share.root().join(&folder))?;
     let path = format!("{above}/{name}");
-    let beside: Vec<String> = manifest.files.iter().map(|file| &file.path).filter(|other| {
-        **other != path && other.strip_prefix(&*above).is_some_and(|rest| rest.starts_with('/')) && is_update(other)
-    }).cloned().collect();
+    let beside: Vec<String> = manifest
+        .files
+        .iter()
+        .map(|file| &file.path)
+        .filter(|other| {
+            **other != path
+                && other.strip_prefix(&*above).is_some_and(|rest| rest.starts_with('/'))
+                && is_update(other)
+        })
+        .cloned()
+        .collect();
     let placed = place(share, &dir, file, &path, &manifest, observer).map_err(|error| error.of(&shown))?;
     let already = manifest.files.iter().any(|known| known.path == path && known.sha256 == placed.sha256);
-    let added = AddedUpdate { path: path.clone(), title: update.title.clone(), fits: fits.clone(), already, beside };
+    let added =
+        AddedUpdate { path: path.clone(), title: update.title.clone(), fits: fits.clone(), already, beside };
     if already && manifest.updates.iter().any(|known| known.path == path) {
         return Ok(added);
     }
@@ -251,7 +261,9 @@ fn facts(source: &SharedSource, name: &str, options: &Options, knowledge: &Knowl
     let all = [said.clone(), fact("subject"), fact("comment"), fact("title"), version_text(&report)];
     let texts: Vec<String> = all.into_iter().flatten().collect();
     let by_name = read_file_name(short);
-    let product = texts.iter().find_map(|text| product_in(text))
+    let product = texts
+        .iter()
+        .find_map(|text| product_in(text))
         .or_else(|| report.product.as_ref().and_then(|product| product_in(&product.value)))
         .or_else(|| product_in(short))
         .or_else(|| by_name.as_ref().and_then(|name| name.product.clone()));
@@ -266,7 +278,9 @@ fn facts(source: &SharedSource, name: &str, options: &Options, knowledge: &Knowl
         service_pack,
         is_service_pack,
         platform,
-        targets: fact("target_products").map(|codes| codes.split(',').map(|code| code.trim().to_owned()).collect()).unwrap_or_default(),
+        targets: fact("target_products")
+            .map(|codes| codes.split(',').map(|code| code.trim().to_owned()).collect())
+            .unwrap_or_default(),
         is_patch: fact("kind").as_deref() == Some("patch"),
     })
 }
@@ -314,8 +328,12 @@ fn service_pack_in(text: &str) -> Option<u32> {
 /// True for a service pack itself, not an update for one.
 fn is_service_pack(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    lower.starts_with("service pack") || lower.contains("server service pack")
-        || (lower.contains("sqlserver") && lower.contains("sp") && service_pack_in(text).is_some() && !lower.contains("cu"))
+    lower.starts_with("service pack")
+        || lower.contains("server service pack")
+        || (lower.contains("sqlserver")
+            && lower.contains("sp")
+            && service_pack_in(text).is_some()
+            && !lower.contains("cu"))
 }
 
 fn is_platform(value: &str) -> bool {
@@ -345,7 +363,9 @@ fn fits(update: &Facts, manifest: &Manifest, dir: &Dir, options: &Options) -> Re
     let set = &manifest.product;
     let Some(family) = Family::of(&set.name) else {
         let name = if set.name.is_empty() { "a medium that was not identified" } else { &set.name };
-        return Err(format!("{name}: how its setup takes updates along is not known here; Exchange Server's and SQL Server's is"));
+        return Err(format!(
+            "{name}: how its setup takes updates along is not known here; Exchange Server's and SQL Server's is"
+        ));
     };
     if family == Family::Exchange && !update.is_patch {
         return Err(format!("it is no patch (.msp), and {} takes nothing else from {UPDATES}", set.name));
@@ -358,7 +378,8 @@ fn fits(update: &Facts, manifest: &Manifest, dir: &Dir, options: &Options) -> Re
     }
     let codes = if update.targets.is_empty() { Vec::new() } else { product_codes(manifest, dir, options) };
     if !codes.is_empty() {
-        match codes.iter().find(|code| update.targets.iter().any(|target| target.eq_ignore_ascii_case(code))) {
+        match codes.iter().find(|code| update.targets.iter().any(|target| target.eq_ignore_ascii_case(code)))
+        {
             Some(code) => reasons.push(format!("its product code {code} is this one's")),
             None => {
                 return Err(format!(
@@ -374,9 +395,14 @@ fn fits(update: &Facts, manifest: &Manifest, dir: &Dir, options: &Options) -> Re
     }
     match (&update.platform, set.platform.as_str()) {
         (Some(update), set) if update == set => reasons.push(format!("both are {set}")),
-        (Some(update), "") => return Err(format!("it is for {update}, and for which processor this is, is not known")),
+        (Some(update), "") => {
+            return Err(format!("it is for {update}, and for which processor this is, is not known"));
+        }
         (Some(update), set) => return Err(format!("it is for {update}, and this is {set}")),
-        (None, _) => return Err("for which processor it is cannot be told, neither by its contents nor by its name".to_owned()),
+        (None, _) => {
+            return Err("for which processor it is cannot be told, neither by its contents nor by its name"
+                .to_owned());
+        }
     }
     let have = if set.release.is_empty() { None } else { Some(service_pack_in(&set.release).unwrap_or(0)) };
     let beside = manifest.updates.iter().filter_map(|update| service_pack_in(&update.title)).max();
@@ -384,14 +410,20 @@ fn fits(update: &Facts, manifest: &Manifest, dir: &Dir, options: &Options) -> Re
     match have {
         _ if update.is_service_pack => reasons.push(format!("it is service pack {wants} itself")),
         None => {}
-        Some(have) if have == wants || beside == Some(wants) => reasons.push(format!("both are {}", pack(wants))),
+        Some(have) if have == wants || beside == Some(wants) => {
+            reasons.push(format!("both are {}", pack(wants)))
+        }
         Some(have) => return Err(format!("it is for {}, and this is {}", pack(wants), pack(have))),
     }
     Ok(reasons)
 }
 
 fn pack(number: u32) -> String {
-    if number == 0 { "the release without a service pack".to_owned() } else { format!("service pack {number}") }
+    if number == 0 {
+        "the release without a service pack".to_owned()
+    } else {
+        format!("service pack {number}")
+    }
 }
 
 /// Product codes of the installer packages at the top of a product folder.
@@ -418,7 +450,8 @@ impl Item {
         let root = share.root().join(&self.folder);
         let above = updates_folder(&root)?;
         let tree = tree(&root.join(&above))?;
-        let files = tree.nodes.into_iter().filter(|(path, node)| matches!(node, Node::File(_)) && is_update(path));
+        let files =
+            tree.nodes.into_iter().filter(|(path, node)| matches!(node, Node::File(_)) && is_update(path));
         Ok(files.map(|(path, _)| format!("{above}/{path}")).collect())
     }
 }
@@ -431,7 +464,11 @@ mod tests {
     fn products_and_service_packs_are_found_in_words_and_names() {
         for (text, product, pack) in [
             ("Update Rollup 4 for Exchange Server 2007 (KB940006)", Some("Exchange Server 2007"), None),
-            ("Update Rollup 9 for Exchange Server 2007 Service Pack 1 (KB970162)", Some("Exchange Server 2007"), Some(1)),
+            (
+                "Update Rollup 9 for Exchange Server 2007 Service Pack 1 (KB970162)",
+                Some("Exchange Server 2007"),
+                Some(1),
+            ),
             ("Update Rollup 5-v2 for Exchange Server 2010 SP2", Some("Exchange Server 2010"), Some(2)),
             ("SQLServer2019-KB5007182-x64.exe", Some("SQL Server 2019"), None),
             ("SQLServer2012SP4-KB4018073-x64-ENU.exe", Some("SQL Server 2012"), Some(4)),
