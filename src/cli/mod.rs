@@ -11,6 +11,7 @@ mod hash;
 mod hints;
 mod inspect;
 mod list;
+mod share;
 mod show;
 mod ui;
 mod verify;
@@ -112,6 +113,7 @@ fn run(ui: &Ui, command: Command) -> Result<Exit> {
         Command::Cat(args) => cat::run(ui, &args),
         Command::Hash(args) => hash::run(ui, &args),
         Command::Builds(args) => builds::run(ui, &args),
+        Command::Share(args) => share::run(ui, args.command),
         Command::Formats => formats::run(ui),
         Command::Completions { shell } => generate::completions(ui, shell),
         Command::Man => generate::man(ui),

@@ -323,7 +323,7 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    pub(crate) fn sample() -> Manifest {
+    fn sample() -> Manifest {
         let file = |path: &str, byte: u8| File {
             path: path.to_owned(),
             bytes: 3,
