@@ -124,6 +124,15 @@ pub enum Refusal {
         /// What is there.
         by: String,
     },
+    /// The manifest at that place is not the one that was written.
+    Edited(String),
+    /// A secret key that only another program can sign with.
+    Key {
+        /// Its file.
+        file: String,
+        /// Why.
+        why: &'static str,
+    },
     /// An update does not fit the product that it was to be put beside.
     Unfit {
         /// The update.
@@ -337,6 +346,10 @@ impl fmt::Display for Refusal {
                 write!(f, "{} is being changed ({by})", share.display())
             }
             Self::Occupied { folder, by } => write!(f, "{folder} has {by}"),
+            Self::Edited(place) => {
+                write!(f, "{place} is not as it was written when the product was added")
+            }
+            Self::Key { file, why } => write!(f, "{file} {why}"),
             Self::Unfit { file, why } => write!(f, "{file} does not fit: {why}"),
         }
     }

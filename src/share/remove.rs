@@ -5,7 +5,7 @@ use super::manifest::{MANIFEST, Manifest, OWN, SUMS};
 use super::survey::{Item, State};
 use super::tree::{Node, Tree, tree};
 use super::{Lock, STAGING, Share, directory, sign};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Refusal, Result};
 use crate::observe::Observer;
 use cap_std::fs::Dir;
 use std::io;
@@ -44,8 +44,8 @@ struct Owned {
 /// Removes a product.
 ///
 /// # Errors
-/// `Invalid` where its manifest cannot be read, or is not as it was written and `removal` does not allow that; what the
-/// operating system said.
+/// `Invalid` where its manifest cannot be read; `Refused` where that is not as it was written and `removal` does not
+/// allow for it; what the operating system said.
 pub fn remove(
     share: &Share,
     _lock: &Lock,
@@ -71,10 +71,7 @@ fn remove_item(share: &Share, item: &Item, removal: Removal, observer: &dyn Obse
     }
     if item.state == State::Edited && removal == Removal::Owned {
         let place = format!("{}/{OWN}/{MANIFEST}", item.folder);
-        return Err(Error::invalid(
-            "manifest: it is not the one that was written when the product was added",
-        )
-        .of(&place));
+        return Err(Error::new(Kind::Refused(Refusal::Edited(place))));
     }
     let manifest = item.manifest()?;
     let dir = share.folder(&item.folder)?;

@@ -6,7 +6,7 @@
 use super::manifest::{MANIFEST, OWN};
 use super::survey::{Item, Survey};
 use super::{Lock, Share, directory, index};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Refusal, Result};
 use crate::guard::guarded;
 use crate::source::{FileSource, Source, read_vec};
 use crate::verify::signature::Signature;
@@ -39,8 +39,8 @@ impl Signer {
     /// Reads a secret key.
     ///
     /// # Errors
-    /// `Encrypted` where it wants a passphrase; `Unsupported` for a kind that only `ssh-keygen` signs with; `Usage` where
-    /// it is no secret key.
+    /// `Refused` where it wants a passphrase, or is of a kind that only `ssh-keygen` signs with; `Usage` where it is no
+    /// secret key.
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.to_string_lossy();
         let source = FileSource::open(path).map_err(|error| error.of(&name))?;
@@ -54,12 +54,14 @@ impl Signer {
         let key = guarded("SSH key", || {
             PrivateKey::from_openssh(&bytes).map_err(|_| Error::usage(format!("{name} is no key of OpenSSH")))
         })?;
+        let refused =
+            |why| Err(Error::new(Kind::Refused(Refusal::Key { file: name.clone().into_owned(), why })));
         if key.is_encrypted() {
-            return Err(Error::encrypted("secret key of SSH").of(&name));
+            return refused("wants its passphrase, which is not asked for here");
         }
         match key.algorithm() {
             Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => Ok(Self(key)),
-            _ => Err(Error::unsupported("kind of secret key: sign with an Ed25519 or ECDSA key").of(&name)),
+            _ => refused("is no Ed25519 or ECDSA key: others sign by ssh-keygen alone"),
         }
     }
 

@@ -36,13 +36,16 @@ pub(super) fn run(ui: &Ui, args: &Add) -> Result<Exit> {
     let lock = share.lock("add")?;
     let mut exit = Exit::Good;
     let mut reports = Vec::new();
+    let mut missed = 0u64;
     for spec in &args.sources {
         match one(ui, args, &share, &lock, spec, &knowledge, &options) {
             Ok(added) => {
                 exit = exit.and(of(added.outcome));
                 if !ui.json {
+                    ui.answer(if reports.is_empty() { "" } else { "\n" })?;
                     tell(ui, args, spec, &added)?;
                 }
+                missed = missed.saturating_add(added.saved.missed);
                 reports.push(report(ui, spec, &added));
             }
             Err(error) if matches!(error.kind(), Kind::Cancelled) => {
@@ -56,6 +59,12 @@ pub(super) fn run(ui: &Ui, args: &Add) -> Result<Exit> {
             }
             Err(error) => return Err(error),
         }
+    }
+    if missed > 0 {
+        ui.note(&format!(
+            "{} are stored again: this file system cannot share blocks (--link=hard makes them one file)",
+            size(missed)
+        ));
     }
     if ui.json {
         ui.document(&report::Add {
@@ -159,12 +168,6 @@ fn tell(ui: &Ui, args: &Add, spec: &str, added: &Added) -> Result<()> {
         let _ = writeln!(out, "   to {folder} ({})", added.id);
     }
     ui.answer(&out)?;
-    if added.saved.missed > 0 {
-        ui.note(&format!(
-            "{} are stored again: this file system cannot share blocks (--link=hard makes them one file)",
-            size(added.saved.missed)
-        ));
-    }
     match added.outcome {
         Outcome::Added if found == Verdict::Unverified => {
             let style = word("unverified");

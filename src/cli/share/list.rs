@@ -5,7 +5,7 @@ use crate::cli::args::ListProducts;
 use crate::cli::show::{count, size};
 use crate::cli::ui::{Ui, word};
 use discless::Result;
-use discless::facts::Facts;
+use discless::facts::{Facts, Severity};
 use discless::report::share as report;
 use discless::share::{self, Share, Shown, State};
 use discless::text::for_terminal;
@@ -78,7 +78,8 @@ fn product(out: &mut String, shown: &Shown<'_>, verbose: bool) {
     if let Some(state) = state {
         let _ = writeln!(out, "              {warn}{}{warn:#}: {state}", item.state_name());
     }
-    for rule in &shown.advice {
+    let shown = shown.advice.iter().filter(|rule| verbose || rule.severity == Severity::Warn);
+    for rule in shown {
         let style = word(rule.severity.word());
         let _ = writeln!(
             out,

@@ -2,7 +2,6 @@
 
 use crate::cli::Exit;
 use crate::cli::args::Remove;
-use crate::cli::hints::quoted;
 use crate::cli::show::{count, size};
 use crate::cli::ui::{Ui, word};
 use discless::Result;
@@ -29,16 +28,7 @@ pub(super) fn run(ui: &Ui, args: &Remove) -> Result<Exit> {
         (false, true) => Removal::Changed,
     };
     let progress = ui.progress("remove");
-    let (removed, folder) =
-        share::remove(&share, &lock, product, removal, &progress).inspect_err(|error| {
-            let edited = error.is_damage() && removal == Removal::Owned;
-            if edited {
-                ui.hint(&format!(
-                    "discless share check {}   # says more; --force believes the manifest as it is",
-                    quoted(&args.share.to_string_lossy())
-                ));
-            }
-        })?;
+    let (removed, folder) = share::remove(&share, &lock, product, removal, &progress)?;
     drop(progress);
     if ui.json {
         ui.document(&document(args, &folder, &removed))?;

@@ -6,22 +6,14 @@ use crate::cli::hints::quoted;
 use crate::cli::show::count;
 use crate::cli::ui::{Ui, word};
 use discless::Result;
-use discless::error::Kind;
 use discless::report::{self as contract, share as report};
-use discless::share::{self, MANIFEST, NAMESPACE, OWN, Share, Signer};
+use discless::share::{self, Share, Signer};
 use discless::text::for_terminal;
 use std::fmt::Write as _;
 
 pub(super) fn run(ui: &Ui, args: &Sign) -> Result<Exit> {
     let share = Share::open(&args.share)?;
-    let signer = Signer::read(&args.key).inspect_err(|error| {
-        if matches!(error.kind(), Kind::Encrypted(_) | Kind::Unsupported(_)) {
-            let key = quoted(&args.key.to_string_lossy());
-            ui.note(&format!(
-                "in each product folder: ssh-keygen -Y sign -n {NAMESPACE} -f {key} {OWN}/{MANIFEST}"
-            ));
-        }
-    })?;
+    let signer = Signer::read(&args.key)?;
     let lock = share.lock("sign")?;
     let signed = share::sign(&share, &lock, &signer, &args.products)?;
     let exit = if signed.refused.is_empty() { Exit::Good } else { Exit::Bad };
