@@ -20,7 +20,9 @@ fn hard_links_are_made_where_they_are_asked_for() {
     use std::os::unix::fs::MetadataExt;
     let lab = Lab::new();
     let [one, two] = two(&lab);
-    lab.run(&["add", "--link=hard"], &[&one]).is(0).says("1 file, 195.31 KiB, share what the share has");
+    lab.run(&["add", "--link=hard"], &[&one])
+        .is(0)
+        .says("195.31 KiB of it stored once with what was there (1 file)");
     let (code, document) = lab.json(&["add", "--link=hard"], &[&two]);
     assert_eq!((code, document["sources"][0]["shared_bytes"].as_u64()), (Some(0), Some(200_000)));
     let inode = |path: &str| std::fs::metadata(lab.at(path)).unwrap().ino();
@@ -57,11 +59,11 @@ fn shared_blocks_are_used_or_it_is_said_once_that_they_cannot_be() {
     let [one, two] = two(&lab);
     let ran = lab.run(&["add"], &[&one, &two]).is(0);
     let said = ran.err.matches("are stored again").count();
-    let shared = ran.out.matches("share what the share has").count();
+    let shared = ran.out.matches("stored once").count();
     assert!((said, shared) == (1, 0) || (said, shared) == (0, 2), "{}\n{}", ran.out, ran.err);
     lab.run(&["check", "--full"], &[]).is(0);
     let lab = Lab::new();
     let [one, two] = self::two(&lab);
     let ran = lab.run(&["add", "--link=none"], &[&one, &two]).is(0);
-    assert!(!ran.err.contains("stored again") && !ran.out.contains("share what"));
+    assert!(!ran.err.contains("stored again") && !ran.out.contains("stored once"));
 }

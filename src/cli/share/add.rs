@@ -158,9 +158,9 @@ fn tell(ui: &Ui, args: &Add, spec: &str, added: &Added) -> Result<()> {
         let saved = match added.saved.files {
             0 => String::new(),
             n => format!(
-                "; {} of them, {}, share what the share has",
-                count(n, "file"),
-                size(added.saved.bytes)
+                "; {} of it stored once with what was there ({})",
+                size(added.saved.bytes),
+                count(n, "file")
             ),
         };
         let files = count(added.files, "file");
