@@ -26,7 +26,6 @@ mod names;
 mod remove;
 mod secrets;
 mod sign;
-mod source;
 mod space;
 mod stanza;
 mod survey;

@@ -15,25 +15,28 @@ Exit codes: 0 good, 1 a medium is bad or the share is not as it was,
 2 could not do it, 3 nothing vouched for it";
 
 const ADD: &str = "\
-Each source is verified as `discless verify` does it, by what lies beside it or by what is named here;
-what is damaged is refused (exit code 1), and what nothing vouches for (3), unless --allow-unverified.
-The folder follows from the share's template and from what `discless inspect` finds. Files stand aside until
-they are all there and verified; then the folder gets its name in one step. An add that was stopped goes on
-where it was when it is called again.";
+Each source is verified as `discless verify` does it, by what lies beside it or
+what is named here. What is damaged is refused (exit code 1), and so is what
+nothing vouches for (3), unless --allow-unverified takes it and marks it. The
+folder follows from the share's template and from what `discless inspect` finds.
+Files stand aside until all are there and verified; then the folder gets its name
+in one step. An add that was stopped goes on when it is called again.";
 
 const CHECK: &str = "\
-Quick looks at size and time of every file and reads those that have another time; --full reads all bytes.
-A full check that was stopped goes on where it was, within a day. Times can be set back: who wants to know
-that nobody changed anything uses --full, and --signature for the manifests.
+Quick looks at size and time of every file, and reads those that have another
+time; --full reads all bytes. A full check that was stopped goes on where it was,
+within a day. Times can be set back: --full finds what that hides, --signature a
+manifest that was made to agree.
 
-Exit codes: 0 all as it was, 1 something is not, 3 all as it was, and nothing vouches for a product (added
-with --allow-unverified; with --signature: no good signature by a key that was named)";
+Exit codes: 0 all as it was, 1 something is not, 3 all as it was and nothing
+vouches for a product: it was added with --allow-unverified, or, with
+--signature, no key that was named signed its manifest";
 
 const SIGN: &str = "\
-Each manifest is signed, and the index unless products are named. A key with a passphrase, an agent's or a
-token's signs by ssh-keygen, in each product folder:
+Each manifest is signed, and the index unless products are named. A key with a
+passphrase, an agent's or a token's signs by ssh-keygen, in each product folder:
   ssh-keygen -Y sign -n discless-share -f KEY .discless/manifest.json
-Whoever has the public key checks it with discless, or with ssh-keygen -Y verify.";
+Whoever has the public key checks it with discless or with ssh-keygen -Y verify.";
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]

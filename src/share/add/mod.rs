@@ -1,18 +1,23 @@
 //! A medium into a share: verified, extracted and described in one reading, beside the share's products; then one
 //! rename.
 
-use super::manifest::{self, File, Link, MANIFEST, Manifest, OWN, Origin, Product, SCHEMA, SUMS, Secret};
+mod outcome;
+mod staging;
+
+pub use outcome::{Added, Outcome};
+pub(super) use staging::OWNER;
+
+use super::manifest::{self, File, Link, MANIFEST, Manifest, OWN, Origin, Product, SCHEMA, SUMS};
 use super::secrets::{self, Found};
-use super::space::{self, Known, Saved, Sharing};
+use super::space::{self, Known, Sharing};
 use super::survey::{Item, State, Survey};
 use super::template::{Template, legal};
-use super::tree::{Node, tree};
-use super::{Lock, STAGING, Share, Trouble, directory, index::Listed, now, source, troubles};
+use super::{Lock, Share, directory, index::Listed, now, troubles};
 use crate::acquire::{self, Accept, Acquired, Order};
 use crate::container::{Container, EntryId};
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Kind, Refusal, Result};
-use crate::extract::{self, Extracted, Left, Linking, Overwrite, Plan, Renamed};
+use crate::extract::{self, Extracted, Left, Linking, Overwrite, Plan};
 use crate::formats::Options;
 use crate::inspect::{Asked, Knowledge, inspect};
 use crate::nest::{self, Named, What};
@@ -22,16 +27,11 @@ use crate::report::{self, Inspect, VERSION};
 use crate::source::SharedSource;
 use crate::time::Timestamp;
 use crate::verify::{self, Amount, Check, Expectations, Reader, Reading, Verdict, Verified};
-use cap_std::fs::Dir;
+use staging::{FILES, Staging, described, flush, slashed};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Says in a staging folder what it is of.
-pub(super) const OWNER: &str = "owner";
-/// The product folder in the making.
-const FILES: &str = "files";
 
 /// What is done with files that have keys or passwords in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,110 +64,6 @@ pub struct Adding<'a> {
     pub threads: usize,
     /// Is told how far it is.
     pub observer: &'a dyn Observer,
-}
-
-/// What became of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is in the share.
-    Added,
-    /// It was there.
-    Already,
-    /// Nothing vouched for it.
-    Unverified,
-    /// It is damaged, or not what was expected.
-    Damaged,
-    /// Some of its files could not be read.
-    Incomplete,
-}
-
-impl Outcome {
-    /// The word for JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Already => "already",
-            Self::Unverified => "unverified",
-            Self::Damaged => "damaged",
-            Self::Incomplete => "incomplete",
-        }
-    }
-}
-
-/// What was found of a source, and what became of it.
-#[derive(Debug)]
-pub struct Added {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Where it is, or would be.
-    pub folder: String,
-    /// Its short name; empty where it is not in the share.
-    pub id: String,
-    /// What it is.
-    pub product: Product,
-    /// Every check.
-    pub checks: Vec<Check>,
-    /// The verdict; `None` where it was there already.
-    pub verdict: Option<Verdict>,
-    /// SHA-256 of the source.
-    pub sha256: Option<String>,
-    /// Its size in bytes.
-    pub source_bytes: u64,
-    /// Files.
-    pub files: u64,
-    /// Files of these that an earlier run had written.
-    pub resumed: u64,
-    /// Bytes of all files.
-    pub bytes: u64,
-    /// What was saved.
-    pub saved: Saved,
-    /// Keys and passwords.
-    pub secrets: Vec<Secret>,
-    /// Members that were left out.
-    pub left: Vec<Left>,
-    /// Members that go by another name.
-    pub renamed: Vec<Renamed>,
-    /// Members that could not be read.
-    pub failed: Vec<(String, Error)>,
-    /// Names that Windows clients cannot reach.
-    pub troubles: Vec<Trouble>,
-}
-
-impl Added {
-    fn new(outcome: Outcome, folder: &str, product: Product) -> Self {
-        Self {
-            outcome,
-            folder: folder.to_owned(),
-            id: String::new(),
-            product,
-            checks: Vec::new(),
-            verdict: None,
-            sha256: None,
-            source_bytes: 0,
-            files: 0,
-            resumed: 0,
-            bytes: 0,
-            saved: Saved::default(),
-            secrets: Vec::new(),
-            left: Vec::new(),
-            renamed: Vec::new(),
-            failed: Vec::new(),
-            troubles: Vec::new(),
-        }
-    }
-
-    fn already(item: &Item, bytes: u64, sha256: String) -> Self {
-        let product = item.listed.as_ref().map(|listed| listed.product.clone()).unwrap_or_default();
-        Self {
-            id: item.id().to_owned(),
-            source_bytes: bytes,
-            sha256: Some(sha256),
-            files: item.listed.as_ref().map_or(0, |listed| listed.files),
-            bytes: item.listed.as_ref().map_or(0, |listed| listed.bytes),
-            ..Self::new(Outcome::Already, &item.folder, product)
-        }
-    }
 }
 
 /// Adds a source to a share. The lock is held while it is done.
@@ -203,15 +99,13 @@ struct Looked {
     plan: Plan,
 }
 
-/// Where a medium's files are until they are a product.
-struct Staging {
-    dir: Dir,
-    above: Dir,
-    name: String,
-    path: PathBuf,
-}
-
 impl Adder<'_> {
+    /// The staging folder of this source.
+    fn staging(&self, source: Option<&dyn crate::source::Source>) -> Result<Staging> {
+        let how = format!("{:?} {:?} {:?}", self.how.secrets, self.how.sharing, self.how.options.tree);
+        Staging::open(self.share, self.name, source, &how)
+    }
+
     fn bytes(self, source: &SharedSource, options: &Options) -> Result<Added> {
         if let Some(already) = self.known_by_bytes(source)? {
             return Ok(already);
@@ -386,27 +280,6 @@ impl Adder<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(_) => occupied("something that is no folder".to_owned()),
         }
-    }
-
-    /// The staging folder of this source.
-    fn staging(&self, source: Option<&dyn crate::source::Source>) -> Result<Staging> {
-        let how = format!("{:?} {:?} {:?}", self.how.secrets, self.how.sharing, self.how.options.tree);
-        let name = source::staging_name(self.name, source, &how);
-        let wrong = |error: Error| error.of(&self.share.shown(&format!("{OWN}/{STAGING}")));
-        let above = directory::make(&self.share.own, STAGING).map_err(wrong)?;
-        let dir = directory::make(&above, &name).map_err(wrong)?;
-        let path = self.share.root().join(OWN).join(STAGING).join(&name);
-        #[cfg(unix)]
-        {
-            // What is not verified is nobody else's to read, though it lies below what a server shows.
-            use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::Permissions::from_mode(0o700);
-            std::fs::set_permissions(&path, mode).map_err(|error| wrong(error.into()))?;
-        }
-        let owner =
-            format!("{}\nsince {}, process {}\n", self.name.replace('\n', " "), now(), std::process::id());
-        directory::replace(&dir, OWNER, owner.as_bytes()).map_err(wrong)?;
-        Ok(Staging { dir, above, name, path })
     }
 
     /// The files are written and the verdict is known: they become a product, or go.
@@ -588,66 +461,6 @@ struct Source {
     bytes: u64,
     format: String,
     sha256: String,
-}
-
-impl Staging {
-    /// Removes the folder; what was in it is a product now, or not wanted.
-    fn discard(self) -> Result<()> {
-        Ok(self.above.remove_dir_all(&self.name)?)
-    }
-
-    /// After an error: where the disk is full, or the same would happen again, nothing is kept.
-    fn after(&self, error: &Error) {
-        let resumes = match error.kind() {
-            Kind::Cancelled => true,
-            Kind::Io(error) => error.kind() != io::ErrorKind::StorageFull,
-            _ => false,
-        };
-        if !resumes {
-            let _ = self.above.remove_dir_all(&self.name);
-        }
-    }
-}
-
-/// Every file and link below `root` that was written now; what an earlier run left there goes.
-fn described(root: &Path, dir: &Dir, digests: &HashMap<String, String>) -> Result<(Vec<File>, Vec<Link>)> {
-    let tree = tree(root)?;
-    let (mut files, mut links) = (Vec::new(), Vec::new());
-    for (path, node) in tree.nodes {
-        match (node, digests.get(&path)) {
-            (Node::File(stat), Some(sha256)) => {
-                files.push(File {
-                    path,
-                    bytes: stat.bytes,
-                    sha256: sha256.clone(),
-                    modified: stat.modified.rfc3339(),
-                });
-            }
-            (Node::Link(target), None) => links.push(Link { path, target }),
-            _ => directory::remove(dir, &path).map_err(|error| error.of(&path))?,
-        }
-    }
-    if files.len() != digests.len() {
-        return Err(Error::usage(
-            "files in the staging folder went while they were written: somebody else changes it",
-        ));
-    }
-    Ok((files, links))
-}
-
-/// Has everything that was written on the disk before it gets its name: a name promises a whole product.
-fn flush(path: &Path) {
-    #[cfg(target_os = "linux")]
-    if let Ok(dir) = std::fs::File::open(path) {
-        // A file system that cannot is none that keeps anything.
-        let _ = rustix::fs::syncfs(&dir);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = path;
-}
-
-fn slashed(path: &Path) -> String {
-    path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
 }
 
 /// The last part of a path.
