@@ -389,6 +389,8 @@ contract! {
         links: u64,
         /// Bytes of all files.
         bytes: u64,
+        /// Bytes of these that lie in blocks which the files share with the medium (XFS, btrfs).
+        shared_bytes: u64,
         /// Members that were left out.
         skipped: u64,
         /// Which, and why.

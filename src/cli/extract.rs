@@ -290,7 +290,11 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
         if out.links > 0 { format!(" and {}", show::count(out.links, "link")) } else { String::new() };
     let written =
         format!("{}{links}, {}, into {shown}", show::count(out.files, "file"), show::size(out.bytes));
-    let kept = if out.kept > 0 { format!(" ({} were there)", show::exact(out.kept)) } else { String::new() };
+    let mut kept =
+        if out.kept > 0 { format!(" ({} were there)", show::exact(out.kept)) } else { String::new() };
+    if out.shared > 0 {
+        kept.push_str(&format!(", {} of them in blocks shared with the medium", show::size(out.shared)));
+    }
     match verdict {
         Some(verdict) if *stands => {
             ui.answer(&format!("wrote {written}{kept}\n"))?;
@@ -344,6 +348,7 @@ fn json(ui: &Ui, args: &Extract, done: &Done) -> report::Extract {
         dirs: if args.dry_run { plan.directories.len() as u64 } else { out.dirs },
         links: if args.dry_run { plan.symlinks.len() as u64 + linking(args).linked(plan) } else { out.links },
         bytes: if args.dry_run { linking(args).bytes(plan) } else { out.bytes },
+        shared_bytes: out.shared,
         skipped: left.len() as u64,
         left: left.iter().map(|l| report::Left { path: l.path.clone(), why: l.why.to_owned() }).collect(),
         renamed: plan

@@ -1,7 +1,9 @@
 //! The directory that files go to: opened once, and everything is made beneath that handle.
 
+use super::blocks;
 use super::plan::Plan;
 use crate::error::{Error, Kind, Refusal, Result};
+use crate::source::Source;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::collections::HashMap;
@@ -39,11 +41,17 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Opens or makes `path`, where `need` bytes are to be written.
+    /// Opens or makes `path`, where `need` bytes are to be written; with blocks of that size shared with `source`,
+    /// where that may be.
     ///
     /// # Errors
     /// `Refused` where something stands there that is not ours, or where there is too little room.
-    pub(super) fn open(path: &Path, plan: &Plan, need: u64, overwrite: Overwrite) -> Result<Self> {
+    pub(super) fn open(
+        path: &Path,
+        plan: &Plan,
+        (source, need): (&dyn Source, &dyn Fn(Option<u64>) -> u64),
+        overwrite: Overwrite,
+    ) -> Result<Self> {
         let wrong = |error: io::Error| Error::from(error).of(&path.to_string_lossy());
         let mut resumed = false;
         match std::fs::read_dir(path) {
@@ -55,11 +63,11 @@ impl Destination {
                     return Err(Error::new(Kind::Refused(Refusal::NotEmpty(path.to_owned()))));
                 }
                 if !resumed && overwrite == Overwrite::Never {
-                    check_room(path, need)?;
+                    check_room(path, source, need)?;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                check_room(path, need)?;
+                check_room(path, source, need)?;
                 std::fs::create_dir_all(path).map_err(wrong)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory || path.is_file() => {
@@ -80,6 +88,11 @@ impl Destination {
             destination.remove_parts(plan);
         }
         Ok(destination)
+    }
+
+    /// Bytes of a block that its files may share with `source`; see `blocks`.
+    pub(super) fn block(&self, source: &dyn Source) -> Option<u64> {
+        blocks::size(source, &self.root)
     }
 
     /// What an interrupted run left half-written.
@@ -172,12 +185,17 @@ pub(super) fn part_name(local: &Path, number: u32) -> std::ffi::OsString {
 }
 
 /// Free space is asked for before anything is written.
-fn check_room(path: &Path, need: u64) -> Result<()> {
+fn check_room(path: &Path, source: &dyn Source, need: &dyn Fn(Option<u64>) -> u64) -> Result<()> {
     let stands = path.ancestors().find(|above| above.exists());
     let stands = stands.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match fs4::available_space(stands) {
-        Ok(have) if have < need => Err(Error::new(Kind::Refused(Refusal::NoSpace { need, have }))),
-        // A file system that cannot say is found out while writing.
+    // A file system that cannot say is found out while writing.
+    let Ok(have) = fs4::available_space(stands) else { return Ok(()) };
+    if need(None) <= have {
+        return Ok(());
+    }
+    let directory = Dir::open_ambient_dir(stands, ambient_authority()).ok();
+    match need(directory.and_then(|directory| blocks::size(source, &directory))) {
+        need if need > have => Err(Error::new(Kind::Refused(Refusal::NoSpace { need, have }))),
         _ => Ok(()),
     }
 }

@@ -74,7 +74,8 @@ impl<'a> Links<'a> {
             } else {
                 copied = copied.saturating_add(entry.bytes);
                 match self.copy(from, shared) {
-                    Ok(Written { bytes, kept, .. }) => {
+                    Ok(Written { bytes, kept, shared, .. }) => {
+                        out.shared = out.shared.saturating_add(shared);
                         out.files += 1;
                         out.kept += u64::from(kept);
                         out.bytes = out.bytes.saturating_add(bytes);
@@ -144,6 +145,8 @@ impl<'a> Links<'a> {
             |error: Error| Failed { path: self.destination.shown(local), error, of_medium: false };
         let entry = entry.map_err(of_machine)?;
         let there = self.destination.parent(from).map_err(of_machine)?;
+        let file = there.open(name(from)).and_then(|file| FileSource::from_file(file.into_std()));
+        let source: SharedSource = Arc::new(file.map_err(|error| of_machine(error.into()))?);
         let target = Target {
             directory: self.destination.parent(local).map_err(of_machine)?,
             local: local.clone(),
@@ -151,13 +154,12 @@ impl<'a> Links<'a> {
             bytes: entry.bytes,
             modified: entry.modified,
             executable: executable(entry),
+            shares: self.destination.block(&*source).is_some_and(|block| block <= entry.bytes),
         };
         if self.destination.keep_same && stands(&target) && !is_link(&target) {
             let (local, bytes) = (target.local, target.bytes);
-            return Ok(Written { local, bytes, kept: true, digest: None });
+            return Ok(Written { local, bytes, kept: true, shared: 0, digest: None });
         }
-        let file = there.open(name(from)).and_then(|file| FileSource::from_file(file.into_std()));
-        let source: SharedSource = Arc::new(file.map_err(|error| of_machine(error.into()))?);
         let all = Extents::One(Piece { at: Some(0), len: entry.bytes });
         let job = Job { target, content: Content::Place(source, all) };
         write(job, self.observer, Digests::None)

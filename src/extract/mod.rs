@@ -4,6 +4,7 @@
 //! and renamed when it is whole, so that a name without `.part` always means a whole file. Everything is
 //! created beneath one directory handle. Links come last: nothing is ever written through one.
 
+mod blocks;
 mod destination;
 mod links;
 mod plan;
@@ -101,6 +102,8 @@ pub struct Extracted {
     pub links: u64,
     /// Bytes of all files.
     pub bytes: u64,
+    /// Bytes of these that lie in blocks that the files share with the medium.
+    pub shared: u64,
     /// Members that were not written, and why; nothing is wrong with the medium.
     pub left: Vec<Left>,
     /// Members whose bytes could not be read.
@@ -125,7 +128,11 @@ pub fn run(
     if need > plan.most {
         return Err(Error::limit(plan::UNPACKED, plan.most));
     }
-    let destination = Destination::open(destination, plan, need, options.overwrite)?;
+    let room =
+        |block: Option<u64>| need.saturating_sub(block.map_or(0, |block| shareable(container, plan, block)));
+    let destination =
+        Destination::open(destination, plan, (&**container.source(), &room), options.overwrite)?;
+    let block = destination.block(&**container.source());
     let mut out = Extracted { left: plan.left.clone(), ..Extracted::default() };
     for (path, bytes) in &plan.too_large {
         out.failed.push((path.clone(), Error::limit("bytes unpacked from a medium of this size", *bytes)));
@@ -151,6 +158,8 @@ pub fn run(
             results,
             digests,
             in_order: options.in_order,
+            block,
+            source: container.source(),
             current: None,
         };
         walk(container, &wanted, &mut sink, observer)?;
@@ -160,11 +169,12 @@ pub fn run(
     let mut sharing = links::Firsts::new(plan);
     for outcome in outcomes {
         match outcome {
-            Ok(Written { local, bytes, kept, digest }) => {
+            Ok(Written { local, bytes, kept, shared, digest }) => {
                 sharing.stands(&local);
                 out.files += 1;
                 out.kept += u64::from(kept);
                 out.bytes = out.bytes.saturating_add(bytes);
+                out.shared = out.shared.saturating_add(shared);
                 out.digests.extend(digest.map(|value| (local, value)));
             }
             Err(Failed { path, error, of_medium: true }) => out.failed.push((path, error)),
@@ -187,6 +197,15 @@ pub fn run(
     Ok(out)
 }
 
+/// Bytes of the planned files that need no room where blocks of this size are shared with the medium.
+fn shareable(container: &dyn Container, plan: &Plan, block: u64) -> u64 {
+    let entries = plan.files.iter().filter_map(|item| container.entries().get(item.id.0));
+    entries.fold(0, |sum, entry| match &entry.location {
+        Location::Stored(extents) => sum.saturating_add(blocks::most(extents, entry.bytes, block)),
+        _ => sum,
+    })
+}
+
 /// Turns entries into jobs for the writing threads.
 struct Writer<'a> {
     destination: &'a Destination,
@@ -195,6 +214,9 @@ struct Writer<'a> {
     results: Sender<Outcome>,
     digests: Digests,
     in_order: bool,
+    /// Bytes of a block that files may share with the medium.
+    block: Option<u64>,
+    source: &'a SharedSource,
     current: Option<Current>,
 }
 
@@ -220,18 +242,28 @@ impl Writer<'_> {
             bytes: entry.bytes,
             modified: entry.modified,
             executable: executable(entry),
+            shares: match (&entry.location, self.block) {
+                (Location::Stored(extents), Some(block)) => blocks::most(extents, entry.bytes, block) > 0,
+                _ => false,
+            },
         }))
     }
 
     /// Ready for the bytes of a file.
-    fn taking(&self, target: Target) -> Result<Current> {
-        if target.bytes <= SMALL {
+    fn taking(&self, target: Target, location: &Location) -> Result<Current> {
+        let place = match location {
+            Location::Stored(extents) if target.shares => Some(extents),
+            _ => None,
+        };
+        if target.bytes <= SMALL && place.is_none() {
             return Ok(Current::Kept(target, Vec::new()));
         }
-        match Part::begin(target, self.digests) {
-            Ok(part) => Ok(Current::Part(Box::new(part))),
-            Err(failed) => Err(failed.error.of(&failed.path)),
+        let part = Part::begin(target, self.digests);
+        let mut part = part.map_err(|failed| failed.error.of(&failed.path))?;
+        if let Some(extents) = place {
+            part.share(&**self.source, extents);
         }
+        Ok(Current::Part(Box::new(part)))
     }
 
     fn report(&self, outcome: Outcome) {
@@ -267,13 +299,14 @@ impl Sink for Writer<'_> {
             self.workers.give(Job { target, content: Content::Standing })?;
             return Ok(Want::Skip);
         }
+        let unseen = !self.in_order || (target.shares && self.digests == Digests::None);
         let want = match entry.location {
-            Location::Stored(_) if !self.in_order => Want::Place,
+            Location::Stored(_) if unseen => Want::Place,
             _ => Want::Bytes,
         };
         self.current = Some(match want {
             Want::Place => Current::Place(target),
-            _ => self.taking(target)?,
+            _ => self.taking(target, &entry.location)?,
         });
         Ok(want)
     }
@@ -281,7 +314,9 @@ impl Sink for Writer<'_> {
     fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
         // A container that has to see the bytes itself gives them where a place was wanted.
         if let Some(Current::Place(target)) = self.current.take_if(|now| matches!(now, Current::Place(_))) {
-            self.current = Some(self.taking(target)?);
+            // Those bytes are not what lies there.
+            let target = Target { shares: false, ..target };
+            self.current = Some(self.taking(target, &Location::Nowhere)?);
         }
         match &mut self.current {
             Some(Current::Kept(_, kept)) => kept.extend_from_slice(bytes),

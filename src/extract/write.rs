@@ -1,10 +1,11 @@
 //! Threads that write files while the medium is read.
 
+use super::blocks;
 use super::destination::{create, part_name};
 use crate::container::Extents;
 use crate::digest::{Algorithm, Hasher, Value};
 use crate::error::{Error, Kind, Result};
-use crate::observe::Observer;
+use crate::observe::{Observer, Silent};
 use crate::sink::CHUNK;
 use crate::source::{SharedSource, Source};
 use crate::time::Timestamp;
@@ -40,6 +41,8 @@ pub(super) struct Target {
     pub(super) bytes: u64,
     pub(super) modified: Option<Timestamp>,
     pub(super) executable: bool,
+    /// True where it may share blocks with the medium (see `blocks`): then the kernel copies first.
+    pub(super) shares: bool,
 }
 
 /// Where a file's bytes come from.
@@ -55,6 +58,8 @@ pub(super) struct Written {
     pub(super) local: PathBuf,
     pub(super) bytes: u64,
     pub(super) kept: bool,
+    /// Bytes that it shares with the medium.
+    pub(super) shared: u64,
     pub(super) digest: Option<Value>,
 }
 
@@ -163,6 +168,8 @@ pub(super) struct Part {
     name: std::ffi::OsString,
     file: Option<File>,
     hasher: Option<Hasher>,
+    /// Bytes that stand there already and are yet to be seen.
+    there: u64,
     /// True where the last bytes are a hole: they are there once the length is set.
     ends_in_hole: bool,
 }
@@ -179,6 +186,7 @@ impl Part {
                         name,
                         file: Some(file),
                         hasher: digests.hasher(),
+                        there: 0,
                         ends_in_hole: false,
                     });
                 }
@@ -194,10 +202,30 @@ impl Part {
         if let Some(hasher) = &mut self.hasher {
             hasher.update(bytes);
         }
-        self.ends_in_hole = false;
+        let there = bytes.len().min(usize::try_from(self.there).unwrap_or(usize::MAX));
+        self.there -= there as u64;
+        let bytes = bytes.get(there..).unwrap_or_default();
         match &mut self.file {
-            Some(file) => Ok(file.write_all(bytes)?),
-            None => Ok(()),
+            Some(file) if !bytes.is_empty() => {
+                self.ends_in_hole = false;
+                Ok(file.write_all(bytes)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the file share what lies at `extents` of `source`, as far as it begins there and has no hole; who gives
+    /// the bytes all the same has only the rest of them written.
+    pub(super) fn share(&mut self, source: &dyn Source, extents: &Extents) {
+        let mut left = self.target.bytes;
+        for piece in extents.pieces() {
+            let (Some(at), len) = (piece.at, piece.len.min(left)) else { break };
+            let done = by_kernel(self, source, at, len, &Silent);
+            self.there += done;
+            left -= done;
+            if done < len {
+                break;
+            }
         }
     }
 
@@ -228,7 +256,11 @@ impl Part {
             error: error.into(),
             of_medium: false,
         };
+        let mut shared = 0;
         if let Some(file) = self.file.take() {
+            if self.target.shares {
+                shared = blocks::shared(&file).min(self.target.bytes);
+            }
             let length = if self.ends_in_hole { file.set_len(self.target.bytes) } else { Ok(()) };
             let settled = length.and_then(|()| settle(&file, &self.target));
             drop(file);
@@ -244,6 +276,7 @@ impl Part {
             local: std::mem::take(&mut self.target.local),
             bytes: self.target.bytes,
             kept: false,
+            shared,
             digest: self.hasher.take().and_then(|hasher| hasher.finish().pop()),
         })
     }
@@ -283,7 +316,13 @@ pub(super) fn write(job: Job, observer: &dyn Observer, digests: Digests) -> Outc
                 Some(hasher) => Some(digest_standing(&target, hasher).map_err(failed)?),
                 None => None,
             };
-            Ok(Written { local: target.local, bytes: target.bytes, kept: true, digest: digest.flatten() })
+            Ok(Written {
+                local: target.local,
+                bytes: target.bytes,
+                kept: true,
+                shared: 0,
+                digest: digest.flatten(),
+            })
         }
         Content::Bytes(bytes) => {
             let mut part = Part::begin(target, digests)?;
@@ -292,6 +331,9 @@ pub(super) fn write(job: Job, observer: &dyn Observer, digests: Digests) -> Outc
         }
         Content::Place(source, extents) => {
             let mut part = Part::begin(target, digests)?;
+            if part.target.shares && part.hasher.is_some() {
+                part.share(&*source, &extents);
+            }
             let mut left = part.target.bytes;
             for piece in extents.pieces() {
                 let len = piece.len.min(left);
@@ -328,7 +370,7 @@ fn copy(
     let cancelled =
         |path: &str| Failed { path: path.to_owned(), error: Error::new(Kind::Cancelled), of_medium: false };
     let mut done = 0u64;
-    if part.hasher.is_none() && len > CHUNK as u64 {
+    if part.hasher.is_none() && (len > CHUNK as u64 || part.target.shares) {
         done = by_kernel(part, &**source, at, len, observer);
     }
     let mut buf = vec![0; usize::try_from(len - done).unwrap_or(CHUNK).clamp(1, CHUNK)];
@@ -384,4 +426,40 @@ fn by_kernel(part: &mut Part, source: &dyn Source, at: u64, len: u64, observer: 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn by_kernel(_: &mut Part, _: &dyn Source, _: u64, _: u64, _: &dyn Observer) -> u64 {
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FileSource;
+
+    #[test]
+    fn bytes_that_the_kernel_copied_are_seen_and_not_written_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let bytes: Vec<u8> = (0..300_000u32).map(|i| u8::try_from(i % 251).unwrap()).collect();
+        std::fs::write(directory.path().join("medium"), &bytes).unwrap();
+        let source = FileSource::open(&directory.path().join("medium")).unwrap();
+        let target = Target {
+            directory: Arc::new(
+                Dir::open_ambient_dir(directory.path(), cap_std::ambient_authority()).unwrap(),
+            ),
+            local: PathBuf::from("file"),
+            path: "file".to_owned(),
+            bytes: 150_000,
+            modified: None,
+            executable: false,
+            shares: true,
+        };
+        let want = &bytes[4096..154_096];
+        let mut part = Part::begin(target, Digests::Sha256).ok().unwrap();
+        part.share(&source, &Extents::One(crate::source::Piece { at: Some(4096), len: 160_000 }));
+        let copied = part.there;
+        assert!(copied == 150_000 || !cfg!(target_os = "linux"), "{copied}");
+        want.chunks(7000).for_each(|chunk| part.write(chunk).unwrap());
+        let written = part.finish().ok().unwrap();
+        assert_eq!(std::fs::read(directory.path().join("file")).unwrap(), want);
+        let mut hasher = Hasher::new(&[Algorithm::Sha256]);
+        hasher.update(want);
+        assert_eq!(written.digest, hasher.finish().pop());
+    }
 }
