@@ -108,6 +108,8 @@ pub enum Refusal {
         /// Bytes that are free.
         have: u64,
     },
+    /// A share is made of a directory that is new or empty, and this one is not.
+    NotNew(PathBuf),
     /// The directory is no share.
     NoShare(PathBuf),
     /// Another program changes the share.
@@ -339,6 +341,9 @@ impl fmt::Display for Refusal {
             Self::NotADirectory(path) => write!(f, "{} is not a directory", path.display()),
             Self::NoSpace { need, have } => {
                 write!(f, "the files need {need} bytes, the destination has {have} free")
+            }
+            Self::NotNew(path) => {
+                write!(f, "{} is not empty: a share is made of a new directory", path.display())
             }
             Self::NoShare(path) => write!(f, "{} is no share", path.display()),
             Self::Locked { share, by } => {

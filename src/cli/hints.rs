@@ -50,6 +50,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             Refusal::NoSpace { .. } => {
                 "choose a larger disk with -o DIR, or fewer members with a GLOB".to_owned()
             }
+            Refusal::NotNew(path) => {
+                format!("discless share init {}", quoted(&path.join("lab").to_string_lossy()))
+            }
             Refusal::NoShare(path) => format!("discless share init {}", quoted(&path.to_string_lossy())),
             Refusal::Locked { .. } => "wait until it is done, then try again".to_owned(),
             Refusal::Occupied { .. } => {

@@ -137,7 +137,7 @@ impl Share {
                     })
                 });
                 if others || !ours.unwrap_or(true) {
-                    return Err(Error::new(Kind::Refused(Refusal::NotEmpty(root.to_owned()))));
+                    return Err(Error::new(Kind::Refused(Refusal::NotNew(root.to_owned()))));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
