@@ -29,7 +29,7 @@ pub fn share_check(document: &Checked, made: &str) -> String {
     for check in &document.index {
         let _ = writeln!(out, "<p>index: {} ({})</p>", text(&check.note), text(&check.result));
     }
-    out.push_str("<table><thead><tr><th>product</th><th>standing</th><th>files</th><th>bytes</th><th>verified by</th></tr></thead><tbody>\n");
+    out.push_str("<table><thead><tr><th style=\"width:42%\">product</th><th style=\"width:12%\">standing</th><th class=\"number\" style=\"width:10%\">files</th><th class=\"number\">bytes</th><th>verified by</th></tr></thead><tbody>\n");
     document.products.iter().for_each(|product| row(&mut out, product));
     out.push_str("</tbody></table>\n");
     document.products.iter().for_each(|product| section(&mut out, product));

@@ -4,7 +4,7 @@ use super::manifest::OWN;
 use crate::error::{Error, Kind, Refusal, Result};
 use cap_std::fs::{Dir, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The directory `name` of `dir`; `None` where there is none.
 ///
@@ -110,7 +110,7 @@ pub(super) fn remove(dir: &Dir, name: &str) -> Result<()> {
 pub(super) fn sync(dir: &Dir) {
     // A `Dir` is opened with `O_PATH`, which cannot be synced; the directory as a file can.
     #[cfg(unix)]
-    if let Ok(file) = dir.open(Path::new(".")) {
+    if let Ok(file) = dir.open(".") {
         let _ = file.sync_all();
     }
     #[cfg(not(unix))]
