@@ -6,6 +6,7 @@
     seeds.py installers DIR         made Windows Installer files
     seeds.py lists DIR              lists of digests in the usual layouts
     seeds.py paths DIR              paths that mislead
+    seeds.py shares DIR             a manifest and an index of a share, and templates
     seeds.py blocks TESTDATA DIR    packed blocks of the cabinets of testdata, below DIR by their method
     seeds.py chunks TESTDATA DIR    packed chunks of the WIM files of testdata, the same way
     seeds.py signatures TESTDATA DIR  signatures, keys and signed texts of testdata
@@ -20,7 +21,7 @@ has a few KiB a fuzzer can work on:
 All numbers are little-endian; a block has 512 bytes. Of a run of blocks that are full (content, not structure)
 the first four are kept.
 """
-import gzip, hashlib, os, struct, sys
+import gzip, hashlib, json, os, struct, sys
 
 MAGIC, BLOCK, MOST = b"sparse\0\1", 512, 48 << 10
 
@@ -254,6 +255,22 @@ def paths(folder):
     put(folder, "long", b"a" * 255 + b"\n" + b"A" * 255 + b"\n" + "é".encode() * 130 + b"\n=a/b\n\n//\n\xff.txt\n")
 
 
+def shares(folder):
+    product = {"name": "Exchange Server 2007", "vendor": "Microsoft", "release": "RTM", "build": "8.0.685.25", "platform": "x64"}
+    source = {"name": "x.iso", "bytes": 3, "format": "udf", "digests": {"sha256": "00" * 32}}
+    file = {"path": "a/b.txt", "bytes": 3, "sha256": "11" * 32, "modified": "2007-01-02T03:04:05Z"}
+    manifest = {"schema": "discless.manifest/1", "discless": "0.1.0", "id": "000000000000", "folder": "Microsoft/x64", "added": "",
+                "source": source, "verdict": "verified", "verified_by": ["sha256 by user"], "checks": [], "product": product,
+                "secrets": [{"path": "pid.txt", "kind": "product-key", "left_out": True}], "links": [{"path": "l", "target": "../x"}],
+                "updates": [{"path": "Updates/x.msp", "title": "x", "added": "", "fits": []}], "files": [file, {**file, "path": "../x"}]}
+    put(folder, "hostile", json.dumps(manifest).encode())
+    put(folder, "good", json.dumps({**manifest, "files": [file]}, indent=2).encode())
+    listed = {"id": "000000000000", "folder": "Microsoft/x64", "added": "", "source": "x.iso", "source_bytes": 3, "source_sha256": "",
+              "verdict": "verified", "verified_by": [], "product": product, "files": 1, "bytes": 3, "updates": 0, "manifest_sha256": ""}
+    put(folder, "index", json.dumps({"schema": "discless.index/1", "products": [listed]}).encode())
+    put(folder, "template", b"{product}/{release}[/{stem}]" + b"Exchange (()) ../x CON. .disc")
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["images", testdata, folder]: images(testdata, folder)
@@ -261,6 +278,7 @@ if __name__ == "__main__":
         case ["installers", folder]: installers(folder)
         case ["lists", folder]: lists(folder)
         case ["paths", folder]: paths(folder)
+        case ["shares", folder]: shares(folder)
         case ["blocks", testdata, folder]: blocks(testdata, folder)
         case ["chunks", testdata, folder]: chunks(testdata, folder)
         case ["signatures", testdata, folder]: signatures(testdata, folder)

@@ -108,6 +108,40 @@ pub enum Refusal {
         /// Bytes that are free.
         have: u64,
     },
+    /// A share is made of a directory that is new or empty, and this one is not.
+    NotNew(PathBuf),
+    /// The directory is no share.
+    NoShare(PathBuf),
+    /// Another program changes the share.
+    Locked {
+        /// The share.
+        share: PathBuf,
+        /// What that program says of itself; empty where it says nothing.
+        by: String,
+    },
+    /// A folder of a share is somebody else's.
+    Occupied {
+        /// The folder, below the share.
+        folder: String,
+        /// What is there.
+        by: String,
+    },
+    /// The manifest at that place is not the one that was written.
+    Edited(String),
+    /// A secret key that only another program can sign with.
+    Key {
+        /// Its file.
+        file: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// An update does not fit the product that it was to be put beside.
+    Unfit {
+        /// The update.
+        file: String,
+        /// Why it does not.
+        why: String,
+    },
     /// Nothing can be mounted there.
     Mount {
         /// Where it was wanted.
@@ -334,6 +368,20 @@ impl fmt::Display for Refusal {
             Self::NoSpace { need, have } => {
                 write!(f, "the files need {need} bytes, the destination has {have} free")
             }
+            Self::NotNew(path) => {
+                write!(f, "{} is not empty: a share is made of a new directory", path.display())
+            }
+            Self::NoShare(path) => write!(f, "{} is no share", path.display()),
+            Self::Locked { share, by } => {
+                let by = if by.is_empty() { "another program" } else { by };
+                write!(f, "{} is being changed ({by})", share.display())
+            }
+            Self::Occupied { folder, by } => write!(f, "{folder} has {by}"),
+            Self::Edited(place) => {
+                write!(f, "{place} is not as it was written when the product was added")
+            }
+            Self::Key { file, why } => write!(f, "{file} {why}"),
+            Self::Unfit { file, why } => write!(f, "{file} does not fit: {why}"),
             Self::Mount { directory, fault } => {
                 let directory = directory.display();
                 match fault {

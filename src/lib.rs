@@ -30,6 +30,7 @@ pub mod report;
 pub mod select;
 #[cfg(feature = "serve")]
 pub mod serve;
+pub mod share;
 pub mod sink;
 pub mod source;
 pub mod surroundings;

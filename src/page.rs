@@ -1,5 +1,9 @@
 //! A report on verified sources as one page of HTML that needs nothing else: no script, no font, no address.
 
+mod share;
+
+pub use share::share_check;
+
 use crate::report::{Amount, Check, Coverage, Document, Verify};
 use crate::text::for_terminal;
 use crate::verify::coverage::share;

@@ -21,6 +21,7 @@ macro_rules! contract {
 
 mod builds;
 mod mount;
+pub mod share;
 
 pub use builds::{Between, BuildAlias, Builds, KnownBuild, KnownProduct, ReadNumber};
 pub use mount::Mount;

@@ -4,6 +4,7 @@
 //! `DISCLESS_WRITE_SCHEMA=1 cargo test --all-features --test json` renews the schema files.
 #![cfg(test)]
 
+use discless::report::share;
 use discless::report::{Builds, Document, ErrorDocument, Extract, Formats, Hash, Inspect, List, Verify};
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
@@ -72,6 +73,37 @@ fn every_document_is_read_back_by_its_type() {
 }
 
 #[test]
+fn every_document_of_a_share_is_read_back_by_its_type() {
+    let temp = tempfile::tempdir().unwrap();
+    let lab = temp.path().join("lab");
+    let lab = lab.to_str().unwrap();
+    let key = temp.path().join("key.pub");
+    let public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti a@x\n";
+    std::fs::write(&key, public).unwrap();
+    let key = key.to_str().unwrap();
+    let init: share::Init = read_back(&["share", "init", "--json", lab], 0);
+    assert!(init.created);
+    let add: share::Add = read_back(&["share", "add", "--json", lab, SAMPLE], 0);
+    assert_eq!((add.sources[0].outcome.as_str(), add.sources[0].files), ("added", 5));
+    let folder = add.sources[0].folder.clone();
+    let add: share::Add = read_back(&["share", "add", "--json", lab, SAMPLE, "testdata/no-such.iso"], 2);
+    assert_eq!((add.sources[0].outcome.as_str(), add.sources[1].outcome.as_str()), ("already", "failed"));
+    let list: share::Products = read_back(&["share", "list", "--json", lab], 0);
+    assert_eq!(list.products[0].verified_by, ["sha256 by SHA256SUMS"]);
+    let check: share::Checked = read_back(&["share", "check", "--json", lab], 0);
+    assert_eq!((check.standing.as_str(), check.products[0].files), ("good", 5));
+    let check: share::Checked = read_back(&["share", "check", "--json", "--full", "--key", key, lab], 3);
+    assert_eq!((check.standing.as_str(), check.products[0].read), ("unverified", 5));
+    let removed: share::Removed = read_back(&["share", "remove", "-n", "--json", lab, &folder], 0);
+    assert_eq!((removed.files, removed.dry_run), (5, true));
+    let updated: ErrorDocument = read_back(&["share", "add-update", "--json", lab, &folder, SAMPLE], 2);
+    assert_eq!(updated.error.kind, "refused");
+    let (_, manifest) = run(&["share", "export", "--format=json", lab]);
+    let manifests: Vec<discless::share::Manifest> = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifests[0].files.len(), 5);
+}
+
+#[test]
 fn every_hostile_fixture_gives_a_document_too() {
     for case in ["hostile-names-joliet", "hostile-links-out", "hostile-loop-to-root", "rockridge-latin1"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/iso9660").join(case);
@@ -117,4 +149,14 @@ fn the_committed_schemas_are_what_the_types_say() {
     check_schema::<Builds>("builds");
     check_schema::<discless::report::Mount>("mount");
     check_schema::<ErrorDocument>("error");
+    check_schema::<share::Init>("share-init");
+    check_schema::<share::Add>("share-add");
+    check_schema::<share::Checked>("share-check");
+    check_schema::<share::Products>("share-list");
+    check_schema::<share::Removed>("share-remove");
+    check_schema::<share::Signed>("share-sign");
+    check_schema::<share::Updated>("share-add-update");
+    check_schema::<discless::share::Manifest>("share-manifest");
+    check_schema::<discless::share::Index>("share-index");
+    check_schema::<discless::share::Settings>("share");
 }

@@ -1,5 +1,9 @@
 //! The arguments, from which help, completions and the man page are made.
 
+mod share;
+
+pub(crate) use share::*;
+
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use discless::digest::{Algorithm, Value};
 use std::path::PathBuf;
@@ -108,6 +112,8 @@ pub(crate) enum Command {
     /// Look a build number up, without a medium
     #[command(after_help = BUILDS_EXAMPLES)]
     Builds(Builds),
+    /// A lab's share: add media, check it later, list, sign, export
+    Share(Share),
     /// Show media to browsers and file managers, with nothing extracted
     #[cfg(feature = "serve")]
     #[command(after_help = SERVE_EXAMPLES)]

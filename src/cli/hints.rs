@@ -4,6 +4,7 @@
 use discless::Error;
 use discless::error::{Kind, MountFault, NotMedium, Refusal};
 use discless::formats::wim;
+use discless::share::{MANIFEST, NAMESPACE, OWN};
 use std::path::Path;
 
 /// The hint for an error, where there is one.
@@ -11,6 +12,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
     let medium = quoted(&error.place().medium);
     Some(match error.kind() {
         Kind::Truncated { .. } => "download it again, or resume the download: curl -C - -O URL".to_owned(),
+        Kind::Invalid(what) if what.contains("share") || what.contains("manifest") => {
+            "discless share check DIR says more".to_owned()
+        }
         Kind::Damaged(_) | Kind::Invalid(_) => {
             "compare it with the publisher's digest: discless verify FILE --sha256 HASH".to_owned()
         }
@@ -52,6 +56,22 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             Refusal::NoSpace { .. } => {
                 "choose a larger disk with -o DIR, or fewer members with a GLOB".to_owned()
             }
+            Refusal::NotNew(path) => {
+                format!("discless share init {}", quoted(&path.join("lab").to_string_lossy()))
+            }
+            Refusal::NoShare(path) => format!("discless share init {}", quoted(&path.to_string_lossy())),
+            Refusal::Locked { .. } => "wait until it is done, then try again".to_owned(),
+            Refusal::Occupied { .. } => {
+                "--as FOLDER puts it elsewhere; discless share list shows what is there".to_owned()
+            }
+            Refusal::Edited(_) => {
+                "discless share check DIR says more; --force believes the manifest as it is".to_owned()
+            }
+            Refusal::Key { file, .. } => format!(
+                "in each product folder: ssh-keygen -Y sign -n {NAMESPACE} -f {} {OWN}/{MANIFEST}",
+                quoted(file)
+            ),
+            Refusal::Unfit { .. } => "discless inspect FILE says what it is for".to_owned(),
             Refusal::Mount { directory, fault } => mount(&quoted(&directory.to_string_lossy()), *fault),
         },
     })

@@ -14,6 +14,7 @@ mod list;
 mod mount;
 #[cfg(feature = "serve")]
 mod serve;
+mod share;
 mod show;
 #[cfg(feature = "serve")]
 mod smb;
@@ -118,6 +119,7 @@ fn run(ui: &Ui, command: Command) -> Result<Exit> {
         Command::Mount(args) => mount::run(ui, &args),
         Command::Hash(args) => hash::run(ui, &args),
         Command::Builds(args) => builds::run(ui, &args),
+        Command::Share(args) => share::run(ui, args.command),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(ui, &args),
         Command::Formats => formats::run(ui),

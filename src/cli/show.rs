@@ -203,24 +203,7 @@ pub(crate) fn verdict(verdict: Verdict, checks: &[Check]) -> String {
 
 /// Checks for JSON.
 pub(crate) fn check_reports(checks: &[Check]) -> Vec<discless::report::Check> {
-    let amount = |amount: &Amount| match amount {
-        Amount::Bytes(bytes) => discless::report::Amount::Bytes(*bytes),
-        Amount::Digest(value) => discless::report::Amount::Digits(value.hex()),
-    };
-    let report = |check: &Check| discless::report::Check {
-        what: check.what.to_owned(),
-        subject: check.subject.clone(),
-        result: check.outcome.name().to_owned(),
-        by: check.by.clone(),
-        expected: check.expected.as_ref().map(amount),
-        found: check.found.as_ref().map(amount),
-        count: check.count,
-        failed: check.failed.clone(),
-        note: check.note.clone(),
-        key: check.signer.as_ref().map(|signer| signer.key.clone()),
-        signer: check.signer.as_ref().and_then(|signer| signer.name.clone()),
-    };
-    checks.iter().map(report).collect()
+    checks.iter().map(discless::report::Check::from).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub struct Keys {
     pub(super) openpgp: Vec<super::openpgp::Certificate>,
     pub(super) ed25519: Vec<signify::Key>,
     pub(super) ssh: Vec<ssh::Signer>,
+    /// What SSH signatures have to be made for.
+    pub(super) namespace: &'static str,
     /// Seconds since 1970, for what expires.
     pub(super) now: i64,
 }
@@ -31,6 +33,7 @@ impl Default for Keys {
             openpgp: Vec::new(),
             ed25519: Vec::new(),
             ssh: Vec::new(),
+            namespace: ssh::NAMESPACE,
             now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
         }
     }
@@ -54,6 +57,12 @@ impl Keys {
             }
         }
         Ok(keys)
+    }
+
+    /// The same keys, for SSH signatures that are made for `namespace` and not for files.
+    #[must_use]
+    pub fn for_namespace(self, namespace: &'static str) -> Self {
+        Self { namespace, ..self }
     }
 
     /// True where there are none.

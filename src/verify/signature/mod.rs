@@ -130,7 +130,7 @@ impl Signature {
             }
             Contents::Minisign(signature) => vec![signature.begin(&keys.ed25519)],
             Contents::Signify(signature) => vec![signature.begin(&keys.ed25519)],
-            Contents::Ssh(signature) => vec![signature.begin(&keys.ssh, keys.now)],
+            Contents::Ssh(signature) => vec![signature.begin(&keys.ssh, keys.namespace, keys.now)],
             Contents::Unusable(error) => {
                 vec![Begun::Judged(Judged::unchecked(
                     String::new(),

@@ -1,7 +1,7 @@
 //! SSH signatures (`ssh-keygen -Y sign`; OpenSSH's PROTOCOL.sshsig), and the keys that may make them:
 //! public keys, or a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS).
 //!
-//! Limits: certificates (`cert-authority` lines) are not followed; the namespace is `file`.
+//! Limits: certificates (`cert-authority` lines) are not followed.
 
 use super::{Begun, Judged, Reading};
 use crate::digest::{Algorithm, Hasher};
@@ -13,7 +13,7 @@ use ssh_key::public::KeyData;
 use ssh_key::{HashAlg, PublicKey, SshSig};
 
 /// What a signature over a file is made for, by PROTOCOL.sshsig.
-const NAMESPACE: &str = "file";
+pub(super) const NAMESPACE: &str = "file";
 
 /// How the armor begins.
 pub(super) const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
@@ -47,7 +47,7 @@ impl Signature {
     }
 
     /// Begins to compare a message with it.
-    pub(super) fn begin(&self, signers: &[Signer], now: i64) -> Begun {
+    pub(super) fn begin(&self, signers: &[Signer], namespace: &str, now: i64) -> Begun {
         let key = self.0.public_key().fingerprint(HashAlg::Sha256).to_string();
         let known: Vec<&Signer> =
             signers.iter().filter(|signer| signer.key == *self.0.public_key()).collect();
@@ -55,11 +55,12 @@ impl Signature {
             return Begun::Judged(Judged::unknown_key(key, signers.is_empty()));
         }
         let refused = |why: String| Begun::Judged(Judged::unchecked(key.clone(), why));
-        if self.0.namespace() != NAMESPACE {
-            return refused(format!("made for `{}`, not for a file", self.0.namespace()));
+        if self.0.namespace() != namespace {
+            return refused(format!("made for `{}`, not for `{namespace}`", self.0.namespace()));
         }
-        let usable = known.iter().map(|signer| signer.usable(now)).reduce(|best, next| best.or(next));
-        let signer = match (usable, known.iter().find(|signer| signer.usable(now).is_ok())) {
+        let usable = |signer: &&Signer| signer.usable(namespace, now);
+        let best = known.iter().map(usable).reduce(|best, next| best.or(next));
+        let signer = match (best, known.iter().find(|signer| usable(signer).is_ok())) {
             (_, Some(signer)) => format!("{} <{key}>", signer.name),
             (Some(Err(why)), None) => return refused(why),
             _ => return refused("nobody may make it".to_owned()),
@@ -117,10 +118,10 @@ fn is_good(signature: &SshSig, digest: &[u8]) -> bool {
 }
 
 impl Signer {
-    /// Why it may not sign a file at `now`, where it may not.
-    fn usable(&self, now: i64) -> Result<(), String> {
-        if !self.namespaces.is_empty() && !self.namespaces.iter().any(|pattern| matches(pattern, NAMESPACE)) {
-            return Err(format!("{} may not sign files with this key", self.name));
+    /// Why it may not sign for `namespace` at `now`, where it may not.
+    fn usable(&self, namespace: &str, now: i64) -> Result<(), String> {
+        if !self.namespaces.is_empty() && !self.namespaces.iter().any(|pattern| matches(pattern, namespace)) {
+            return Err(format!("{} may not sign for `{namespace}` with this key", self.name));
         }
         if self.valid_after.is_some_and(|after| now < after) {
             return Err("its key is not valid yet".to_owned());
@@ -263,10 +264,10 @@ mod tests {
         let found = signers(&text, "file");
         let names: Vec<&str> = found.iter().map(|signer| signer.name.as_str()).collect();
         assert_eq!(names, ["a@x,b@x", "c@x", "e@x"]);
-        assert!(found.iter().all(|signer| signer.usable(1_700_000_000).is_ok()));
-        assert!(found[1].usable(1_900_000_000).is_err());
+        assert!(found.iter().all(|signer| signer.usable(NAMESPACE, 1_700_000_000).is_ok()));
+        assert!(found[1].usable(NAMESPACE, 1_900_000_000).is_err());
         let git = signers(&format!("c@x namespaces=\"git\" {KEY}"), "file");
-        assert!(git[0].usable(0).is_err());
+        assert!(git[0].usable(NAMESPACE, 0).is_err());
     }
 
     #[test]
