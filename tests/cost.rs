@@ -2,6 +2,7 @@
 //! both are counted for a whole process or thread.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests")]
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! A read-only server over a [`View`]: a page for people, HTTP with ranges, WebDAV, all under the same addresses.
+//! A read-only server over a [`View`](crate::view::View): a page for people, HTTP with ranges, WebDAV, all under the same addresses.
 //!
 //! | file | what it does |
 //! |---|---|
