@@ -155,6 +155,7 @@ impl<'a> Links<'a> {
             modified: entry.modified,
             executable: executable(entry),
             shares: self.destination.block(&*source).is_some_and(|block| block <= entry.bytes),
+            solid: false,
         };
         if self.destination.keep_same && stands(&target) && !is_link(&target) {
             let (local, bytes) = (target.local, target.bytes);

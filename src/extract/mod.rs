@@ -247,6 +247,11 @@ impl Writer<'_> {
                 (Location::Stored(extents), Some(block)) => blocks::most(extents, entry.bytes, block) > 0,
                 _ => false,
             },
+            solid: match &entry.location {
+                Location::Stored(extents) => extents.pieces().iter().all(|piece| piece.at.is_some()),
+                Location::Nowhere => false,
+                _ => true,
+            },
         }))
     }
 

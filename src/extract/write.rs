@@ -43,6 +43,8 @@ pub(super) struct Target {
     pub(super) executable: bool,
     /// True where it may share blocks with the medium (see `blocks`): then the kernel copies first.
     pub(super) shares: bool,
+    /// True where all its bytes are written, and none is a hole.
+    pub(super) solid: bool,
 }
 
 /// Where a file's bytes come from.
@@ -181,6 +183,7 @@ impl Part {
             let name = part_name(&target.local, number);
             match create(&target.directory, &name) {
                 Ok(file) => {
+                    preallocate(&file, &target);
                     return Ok(Self {
                         target,
                         name,
@@ -289,6 +292,19 @@ impl Drop for Part {
         }
     }
 }
+
+/// Large files get their room at once, which the file system gives faster than piece by piece, and in one.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn preallocate(file: &File, target: &Target) {
+    const LARGE: u64 = 1 << 20;
+    if target.bytes >= LARGE && target.solid && !target.shares {
+        // Where it cannot, writing tells whether there is room.
+        let _ = rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, target.bytes);
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn preallocate(_: &File, _: &Target) {}
 
 /// Mode and time.
 fn settle(file: &File, target: &Target) -> io::Result<()> {
@@ -449,6 +465,7 @@ mod tests {
             modified: None,
             executable: false,
             shares: true,
+            solid: true,
         };
         let want = &bytes[4096..154_096];
         let mut part = Part::begin(target, Digests::Sha256).ok().unwrap();
