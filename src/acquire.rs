@@ -1,15 +1,12 @@
 //! A medium verified and extracted by one reading: what `extract` with a digest and `share add` do. Where the files
 //! go until the verdict is known, and what becomes of them then, is the caller's to say.
 
-use crate::container::Container;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::extract::{self, Extracted, Plan, Recursion};
 use crate::formats;
-use crate::inside::Budget;
 use crate::observe::Observer;
 use crate::verify::{Reading, Verdict, Verified, coverage::Coverage};
 use std::path::Path;
-use std::sync::Arc;
 
 /// How to acquire.
 pub struct Order<'a> {
@@ -66,22 +63,13 @@ impl Acquired {
     }
 }
 
-/// What `reading` was opened as.
-///
-/// # Errors
-/// Why it could not be opened.
-pub fn opened<'r>(reading: &'r Reading<'_>) -> Result<&'r Arc<dyn Container>> {
-    let why = || reading.unopened().map_or_else(|| Error::new(Kind::Cancelled), Error::again);
-    reading.container().ok_or_else(why)
-}
-
 /// Writes the planned members of what `reading` opened while it is verified. A medium that is known to be bad before
 /// its bytes are read is not written.
 ///
 /// # Errors
 /// As [`extract::run`] and [`Reading::finish`].
 pub fn acquire(reading: Reading<'_>, order: &Order<'_>, observer: &dyn Observer) -> Result<Acquired> {
-    let container = opened(&reading)?.clone();
+    let container = reading.opened()?.clone();
     let mut coverage = Coverage::of(container.source().len());
     if reading.is_short() && order.accept < Accept::Anything {
         return Ok(Acquired { out: Extracted::default(), verified: reading.stop()? });
@@ -101,9 +89,7 @@ pub fn acquire(reading: Reading<'_>, order: &Order<'_>, observer: &dyn Observer)
     };
     if let Some(options) = order.recurse.filter(|_| order.accept.takes(verified.verdict)) {
         let recursion = Recursion { how: &how, options, observer };
-        let mut budget = Budget::new(options, container.source().len());
-        recursion.unpack(&container, order.plan, order.into, &mut budget, &mut out)?;
-        out.digests.sort_by(|(a, _), (b, _)| a.cmp(b));
+        recursion.run(&container, order.plan, order.into, &mut out)?;
     }
     Ok(Acquired { out, verified })
 }

@@ -11,7 +11,7 @@ use discless::extract::{self, Options, Plan};
 use discless::observe::Silent;
 use discless::path::Names;
 use discless::source::{FileSource, SharedSource, Source, read_vec};
-use discless::{Limits, acquire, formats, verify};
+use discless::{Limits, formats, verify};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use support::image::{Data, Iso, pattern};
 use support::{ids, open};
@@ -54,7 +54,7 @@ fn a_small_file_costs_one_call_that_reads_and_one_that_writes() {
         let reader = if members { verify::Reader::Members } else { verify::Reader::Alone };
         let options = formats::Options::default();
         let reading = verify::Reading::begin(&source, "m.iso", &expected, reader, &options).unwrap();
-        let container = acquire::opened(&reading).unwrap().clone();
+        let container = reading.opened().unwrap().clone();
         let plan = Plan::new(&*container, &ids(&*container), Names::Portable, &Limits::default()).unwrap();
         let out = tempfile::tempdir().unwrap();
         let how = Options { in_order: members, ..Options::default() };

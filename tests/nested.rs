@@ -15,22 +15,11 @@ use discless::observe::Silent;
 use discless::path::Names;
 use discless::source::{Counting, SharedSource, Source};
 use discless::{Limits, Result};
-use std::io::{Cursor, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use support::image::{Data, Iso, pattern};
-use support::{ids, open};
-use zip::write::SimpleFileOptions;
-
-/// A ZIP of these members; those that compress are deflated.
-fn zip(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in members {
-        out.start_file(*name, SimpleFileOptions::default()).unwrap();
-        out.write_all(bytes).unwrap();
-    }
-    out.finish().unwrap().into_inner()
-}
+use support::{ids, open, zip};
 
 /// An image with a ZIP that has a ZIP in it.
 fn onion() -> Vec<u8> {

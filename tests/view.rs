@@ -17,12 +17,11 @@ use discless::source::{Counting, SharedSource, Source, SourceReader};
 use discless::view::{Case, Nested, NodeId, Settings, View};
 use discless::{Limits, medium};
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use support::fixtures;
 use support::image::{Data, Iso, pattern};
-use zip::write::SimpleFileOptions;
+use support::{fixtures, zip};
 
 /// Path to kind, and to size and digest of what could be read.
 type Seen = BTreeMap<String, (char, String)>;
@@ -112,15 +111,6 @@ fn opened(bytes: Vec<u8>) -> Arc<dyn Container> {
     Arc::from(medium::open(&source, "medium", &Options::default()).unwrap())
 }
 
-fn zip(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in members {
-        out.start_file(*name, SimpleFileOptions::default()).unwrap();
-        out.write_all(bytes).unwrap();
-    }
-    out.finish().unwrap().into_inner()
-}
-
 fn image(iso: Iso) -> Vec<u8> {
     let image = iso.build();
     let mut bytes = vec![0; usize::try_from(image.len()).unwrap()];
@@ -131,14 +121,10 @@ fn image(iso: Iso) -> Vec<u8> {
 /// An image with a package in a package.
 fn onion() -> Vec<u8> {
     let inner = zip(&[("deep/last.txt", b"the core".to_vec()), ("noise.bin", pattern(3, 5000))]);
-    let mut middle = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    middle.start_file("inner.zip", SimpleFileOptions::default()).unwrap();
-    middle.write_all(&inner).unwrap();
-    middle.start_file("not.zip", SimpleFileOptions::default()).unwrap();
-    middle.write_all(&b"not at all ".repeat(50)).unwrap();
+    let middle = zip(&[("inner.zip", inner), ("not.zip", b"not at all ".repeat(50))]);
     let mut iso = Iso::new().with_rock_ridge();
     iso.add("readme.txt", Data::Bytes(b"outside".to_vec()));
-    iso.add("packages/middle.zip", Data::Bytes(middle.finish().unwrap().into_inner()));
+    iso.add("packages/middle.zip", Data::Bytes(middle));
     image(iso)
 }
 

@@ -182,7 +182,7 @@ fn verifying_while_extracting_reads_everything_once() {
     let expected = Expectations::given(&[digest::Value::from_hex(Algorithm::Sha256, &sum).unwrap()]);
     let options = Options::default();
     let reading = Reading::begin(&source, "m.iso", &expected, Reader::Members, &options).unwrap();
-    let container = acquire::opened(&reading).unwrap().clone();
+    let container = reading.opened().unwrap().clone();
     let plan = Plan::new(&*container, &ids(&*container), Names::Portable, &Limits::default()).unwrap();
     let out = tempfile::tempdir().unwrap();
     let how = extract::Options { digests: true, ..extract::Options::default() };
@@ -212,7 +212,7 @@ fn what_came_through_a_pipe_is_judged_by_the_digests_it_had_on_the_way_and_read_
         let source = digesting.know(spooled);
         let expected = Expectations::given(&[digest::Value::from_hex(Algorithm::Sha256, &sum).unwrap()]);
         let reading = Reading::begin(&source, "-", &expected, Reader::Members, &Options::default()).unwrap();
-        let container = acquire::opened(&reading).unwrap().clone();
+        let container = reading.opened().unwrap().clone();
         let plan = Plan::new(&*container, &ids(&*container), Names::Portable, &Limits::default()).unwrap();
         let out = tempfile::tempdir().unwrap();
         let how = extract::Options::default();

@@ -10,7 +10,6 @@ use discless::container::{Container, Severity};
 use discless::digest::Value;
 use discless::error::{Kind, Refusal};
 use discless::extract::{Extracted, Linking, Options, Overwrite, Plan, Recursion, Staging};
-use discless::inside::Budget;
 use discless::nest::{self, What};
 use discless::path::Names;
 use discless::source::SharedSource;
@@ -134,7 +133,7 @@ fn plain(
         out = extract::run(&**container, &plan, &destination, &how, &progress)?;
         if args.recurse {
             let recursion = Recursion { how: &how, options, observer: &progress };
-            nested(container, &plan, &destination, &recursion, &mut out)?;
+            recursion.run(container, &plan, &destination, &mut out)?;
         }
     }
     Ok(Done {
@@ -166,7 +165,7 @@ fn verified(
     options: &formats::Options,
 ) -> Result<Done> {
     let reading = Reading::begin(source, name, expected, Reader::Members, options)?;
-    let container = acquire::opened(&reading)?.clone();
+    let container = reading.opened()?.clone();
     let plan = plan(args, name, &*container, options)?;
     let damaged = damaged(&*container);
     let named = |sha256| report::Source { name: name.to_owned(), bytes: source.len(), sha256 };
@@ -215,20 +214,6 @@ fn verified(
         kept,
         damaged,
     })
-}
-
-/// Unpacks the packages among what was written.
-fn nested(
-    outer: &Arc<dyn Container>,
-    plan: &Plan,
-    below: &Path,
-    recursion: &Recursion<'_>,
-    out: &mut Extracted,
-) -> Result<()> {
-    let mut budget = Budget::new(recursion.options, outer.source().len());
-    recursion.unpack(outer, plan, below, &mut budget, out)?;
-    out.digests.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(())
 }
 
 /// A list as `sha256sum` writes it, of files below the destination.

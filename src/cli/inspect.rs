@@ -69,12 +69,7 @@ fn one(
 ) -> Result<report::Inspect> {
     let named = nest::open(spec, &mut std::io::stdin(), options)?;
     let path = Path::new(&named.name);
-    let lists = if path.is_file() { verify::beside(path)? } else { Vec::new() };
-    let lists: Vec<String> = lists
-        .iter()
-        .filter(|found| !found.lines.is_empty())
-        .map(|found| found.path.to_string_lossy().into_owned())
-        .collect();
+    let lists = verify::lists_beside(path)?;
     let today = Timestamp::today();
     let osinfo = Some(Path::new(osinfo::INSTALLED)).filter(|dir| ui.verbose && dir.is_dir());
     let digests = match &named.what {

@@ -8,28 +8,41 @@ use crate::source::Source;
 use cap_std::fs::Dir;
 use std::fs::File;
 
-/// Bytes of a block of the file system that `directory` lies on, where it may share blocks with `source`.
+/// `f_type` in statfs(2).
+#[cfg(target_os = "linux")]
+mod kind {
+    pub(super) const XFS: u64 = 0x5846_5342;
+    pub(super) const BTRFS: u64 = 0x9123_683e;
+    pub(super) const BCACHEFS: u64 = 0xca45_1a4e;
+
+    pub(super) fn of(file: impl std::os::fd::AsFd) -> Option<u64> {
+        u64::try_from(rustix::fs::fstatfs(file).ok()?.f_type).ok()
+    }
+}
+
+/// Bytes of a block of the file system that `directory` lies on, where its files may share blocks.
+#[cfg(target_os = "linux")]
+pub(super) fn among(directory: &Dir) -> Option<u64> {
+    let copies = [kind::XFS, kind::BTRFS, kind::BCACHEFS].contains(&kind::of(directory)?);
+    let size = u64::try_from(rustix::fs::fstatfs(directory).ok()?.f_bsize).ok();
+    size.filter(|&size| copies && size > 0)
+}
+
+/// Bytes of such a block, where files may share it with `source`.
 #[cfg(target_os = "linux")]
 pub(super) fn size(source: &dyn Source, directory: &Dir) -> Option<u64> {
-    /// `f_type` in statfs(2).
-    const XFS: u64 = 0x5846_5342;
-    const BTRFS: u64 = 0x9123_683e;
-    const BCACHEFS: u64 = 0xca45_1a4e;
+    let size = among(directory)?;
     let (medium, _) = source.in_file(0..source.len())?;
-    let stat = rustix::fs::fstatfs(directory).ok()?;
-    let kind = u64::try_from(stat.f_type).ok()?;
     let device = |stat: rustix::fs::Stat| stat.st_dev;
-    let same = || {
-        let (here, there) = (rustix::fs::fstat(directory).ok(), rustix::fs::fstat(medium).ok());
-        here.map(device) == there.map(device)
-    };
-    let shares = match kind {
-        XFS | BCACHEFS => same(),
-        // Each subvolume has a number of its own; where the medium is on another file system bytes are copied.
-        BTRFS => rustix::fs::fstatfs(medium).is_ok_and(|there| there.f_type == stat.f_type),
-        _ => false,
-    };
-    u64::try_from(stat.f_bsize).ok().filter(|&size| shares && size > 0)
+    let (here, there) = (rustix::fs::fstat(directory).ok(), rustix::fs::fstat(medium).ok());
+    // Each subvolume of btrfs has a number of its own; where the medium is on another one bytes are copied.
+    let btrfs = || [kind::of(directory), kind::of(medium)] == [Some(kind::BTRFS); 2];
+    (here.map(device) == there.map(device) || btrfs()).then_some(size)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn among(_: &Dir) -> Option<u64> {
+    None
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -38,6 +38,8 @@ pub(super) struct Destination {
     pub(super) keep_same: bool,
     /// What stands there may be replaced.
     pub(super) replaces: bool,
+    /// Bytes of a block that its files may share with each other; see `blocks`.
+    pub(super) own_block: Option<u64>,
 }
 
 impl Destination {
@@ -77,6 +79,7 @@ impl Destination {
         }
         let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(wrong)?;
         let destination = Self {
+            own_block: blocks::among(&root),
             root: Arc::new(root),
             path: path.to_owned(),
             handles: Mutex::default(),

@@ -154,7 +154,7 @@ impl<'a> Links<'a> {
             bytes: entry.bytes,
             modified: entry.modified,
             executable: executable(entry),
-            shares: self.destination.block(&*source).is_some_and(|block| block <= entry.bytes),
+            shares: self.destination.own_block.is_some_and(|block| block <= entry.bytes),
             solid: false,
         };
         if self.destination.keep_same && stands(&target) && !is_link(&target) {

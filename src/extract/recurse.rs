@@ -23,6 +23,23 @@ pub struct Recursion<'a> {
 }
 
 impl Recursion<'_> {
+    /// Unpacks the packages among what `plan` wrote of the medium `outer`, with a budget of their own.
+    ///
+    /// # Errors
+    /// As [`Recursion::unpack`].
+    pub fn run(
+        &self,
+        outer: &Arc<dyn Container>,
+        plan: &Plan,
+        below: &Path,
+        out: &mut Extracted,
+    ) -> Result<()> {
+        let mut budget = Budget::new(self.options, outer.source().len());
+        self.unpack(outer, plan, below, &mut budget, out)?;
+        out.digests.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(())
+    }
+
     /// Unpacks the packages among what `plan` wrote below `below`, each into `NAME.contents` beside it, and
     /// what they hold. What comes out is added to `out`.
     ///
@@ -116,6 +133,7 @@ fn add(out: &mut Extracted, inner: Extracted, name: &str, local: &Path) {
     out.dirs += inner.dirs + 1;
     out.links += inner.links;
     out.bytes = out.bytes.saturating_add(inner.bytes);
+    out.shared = out.shared.saturating_add(inner.shared);
     let nested = |path: String| format!("{name}!/{path}");
     out.left.extend(inner.left.into_iter().map(|left| Left { path: nested(left.path), why: left.why }));
     out.failed.extend(inner.failed.into_iter().map(|(path, error)| (nested(path), error)));

@@ -13,7 +13,7 @@ use crate::observe::{Observer, Silent};
 use crate::report;
 use crate::source::{SharedSource, read_up_to};
 use crate::time::Timestamp;
-use crate::verify::{Depth, Expectations, Proofs, Verified, beside, verify};
+use crate::verify::{Depth, Expectations, Proofs, Verified, lists_beside, verify};
 use crate::view::{NodeId, Settings, View};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -179,12 +179,7 @@ impl Medium {
 
     fn find_out(&self, knowledge: &Knowledge) {
         let path = Path::new(&self.given.path);
-        let lists = if path.is_file() { beside(path).unwrap_or_default() } else { Vec::new() };
-        let lists: Vec<String> = lists
-            .iter()
-            .filter(|found| !found.lines.is_empty())
-            .map(|found| found.path.to_string_lossy().into_owned())
-            .collect();
+        let lists = lists_beside(path).unwrap_or_default();
         let today = Timestamp::today();
         let osinfo = Some(Path::new(osinfo::INSTALLED)).filter(|dir| dir.is_dir());
         let name =

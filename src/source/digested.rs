@@ -32,6 +32,12 @@ pub trait Follow: Send {
     fn update(&mut self, bytes: &[u8]);
 }
 
+impl Follow for Hasher {
+    fn update(&mut self, bytes: &[u8]) {
+        Self::update(self, bytes);
+    }
+}
+
 /// Something that follows, and can be had back when the reading is over.
 pub struct Followed<T>(Arc<Mutex<Option<T>>>);
 

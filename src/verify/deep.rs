@@ -4,7 +4,7 @@
 use super::authenticode::{self, Standing, Vouched};
 use super::check::{Amount, Check, Outcome, structure};
 use super::coverage::{Coverage, place, within};
-use super::implanted;
+use super::implanted::{self, Implanting};
 use super::kept::{self, Comparing};
 use crate::container::{Container, Entry, EntryId, EntryKind, Location, Resources};
 use crate::error::{Kind, Result};
@@ -13,7 +13,7 @@ use crate::medium;
 use crate::nest::Members;
 use crate::observe::Observer;
 use crate::sink::{Sink, Want};
-use crate::source::Digested;
+use crate::source::{Digested, Followed};
 use crate::walk::Readable;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -216,23 +216,22 @@ fn kept_checksum(container: &dyn Container) -> String {
 }
 
 /// The digest that an image carries of itself, followed by the reading of its members.
-pub(super) struct OfItself(Option<(implanted::Implanted, implanted::Outcome)>);
+pub(super) struct OfItself(Option<Followed<Implanting>>);
 
 impl OfItself {
     /// Looks for one, and lets it follow.
     pub(super) fn find(source: &Digested) -> Result<Self> {
         let found = implanted::find(source.inner())?;
         Ok(Self(found.map(|implanted| {
-            let (follower, outcome) = implanted.follow();
+            let (follower, followed) = Followed::new(Implanting::new(implanted));
             source.followed_by(follower);
-            (implanted, outcome)
+            followed
         })))
     }
 
     /// Compares it, when all bytes have been read.
     pub(super) fn check(self, bytes: u64, coverage: &mut Coverage) -> Option<Check> {
-        let (implanted, outcome) = self.0?;
-        let found = outcome.found()?;
+        let (implanted, found) = self.0?.take()?.finish()?;
         let by = "the image itself";
         let mut check = Check::digest(&implanted.expected, &found, by);
         check.what = "implanted";

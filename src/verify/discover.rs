@@ -93,6 +93,16 @@ pub struct Found {
     pub text: Option<Text>,
 }
 
+/// The lists beside `file` that have a digest of it, by their paths; none where it is no file.
+///
+/// # Errors
+/// As [`beside`].
+pub fn lists_beside(file: &Path) -> Result<Vec<String>> {
+    let found = if file.is_file() { beside(file)? } else { Vec::new() };
+    let lists = found.iter().filter(|found| !found.lines.is_empty());
+    Ok(lists.map(|found| found.path.to_string_lossy().into_owned()).collect())
+}
+
 /// The lists beside `file` that say something about it.
 ///
 /// # Errors

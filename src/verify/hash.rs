@@ -55,7 +55,7 @@ pub fn hash(
 /// # Errors
 /// As [`hash`].
 pub(super) fn all(source: &dyn Source, observer: &dyn Observer, follower: &mut dyn Follow) -> Result<()> {
-    let mut blocks = Blocks::new(source, BLOCK, observer);
+    let mut blocks = Blocks::new(source, INLINE_BLOCK, observer);
     let mut block = Vec::new();
     while blocks.read(&mut block)? {
         follower.update(&block);
@@ -65,11 +65,7 @@ pub(super) fn all(source: &dyn Source, observer: &dyn Observer, follower: &mut d
 
 /// Reads and digests in turn.
 fn inline(source: &dyn Source, mut hasher: Hasher, observer: &dyn Observer) -> Result<Vec<Value>> {
-    let mut blocks = Blocks::new(source, INLINE_BLOCK, observer);
-    let mut block = Vec::new();
-    while blocks.read(&mut block)? {
-        hasher.update(&block);
-    }
+    all(source, observer, &mut hasher)?;
     Ok(hasher.finish())
 }
 

@@ -13,7 +13,6 @@ use crate::error::Result;
 use crate::source::{Follow, Source, read_up_to};
 use crate::text::utf8_or_latin1;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// The primary volume descriptor, in bytes (ECMA-119 §6.3).
 const DESCRIPTOR: u64 = 16 * 2048;
@@ -82,46 +81,32 @@ pub fn find(source: &dyn Source) -> Result<Option<Implanted>> {
     }))
 }
 
-impl Implanted {
-    /// Something to follow a reading of the image, and where its result will be.
-    #[must_use]
-    pub fn follow(&self) -> (Box<dyn Follow>, Outcome) {
-        let state = Arc::new(Mutex::new(State { at: 0, hasher: Hasher::new(&[self.expected.algorithm]) }));
-        let follower = Follower { implanted: self.clone(), state: state.clone() };
-        (Box::new(follower), Outcome { implanted: self.clone(), state })
-    }
-}
-
-struct State {
+/// Takes the digest while the image goes by.
+pub struct Implanting {
+    implanted: Implanted,
     at: u64,
     hasher: Hasher,
 }
 
-struct Follower {
-    implanted: Implanted,
-    state: Arc<Mutex<State>>,
-}
-
-/// What following gave.
-pub struct Outcome {
-    implanted: Implanted,
-    state: Arc<Mutex<State>>,
-}
-
-impl Outcome {
-    /// The digest that was found; `None` where not all that it covers has been read.
+impl Implanting {
+    /// Before the first byte.
     #[must_use]
-    pub fn found(&self) -> Option<Value> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let whole = state.at >= self.implanted.end;
-        state.hasher.clone().finish().into_iter().next().filter(|_| whole)
+    pub fn new(implanted: Implanted) -> Self {
+        Self { at: 0, hasher: Hasher::new(&[implanted.expected.algorithm]), implanted }
+    }
+
+    /// What was looked for, and the digest that was found; `None` where not all that it covers has been read.
+    #[must_use]
+    pub fn finish(self) -> Option<(Implanted, Value)> {
+        let whole = self.at >= self.implanted.end;
+        let found = self.hasher.finish().into_iter().next().filter(|_| whole)?;
+        Some((self.implanted, found))
     }
 }
 
-impl Follow for Follower {
+impl Follow for Implanting {
     fn update(&mut self, bytes: &[u8]) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut at, mut rest) = (state.at, bytes);
+        let (mut at, mut rest) = (self.at, bytes);
         while !rest.is_empty() && at < self.implanted.end {
             // Up to where the next mask begins or the present one ends.
             let mask = self.implanted.masks.iter().find(|(range, _)| range.contains(&at));
@@ -130,13 +115,13 @@ impl Follow for Follower {
             let len = usize::try_from(next.saturating_sub(at)).unwrap_or(usize::MAX).min(rest.len());
             let Some((part, more)) = rest.split_at_checked(len) else { break };
             match mask {
-                Some((_, byte)) => state.hasher.update(&vec![*byte; part.len()]),
-                None => state.hasher.update(part),
+                Some((_, byte)) => self.hasher.update(&vec![*byte; part.len()]),
+                None => self.hasher.update(part),
             }
             at = at.saturating_add(len as u64);
             rest = more;
         }
-        state.at = state.at.saturating_add(bytes.len() as u64);
+        self.at = self.at.saturating_add(bytes.len() as u64);
     }
 }
 
@@ -157,9 +142,9 @@ mod tests {
 
     fn followed(image: &[u8], piece: usize) -> (Implanted, Option<Value>) {
         let found = find(&image.to_vec()).unwrap().unwrap();
-        let (mut follower, outcome) = found.follow();
-        image.chunks(piece).for_each(|part| follower.update(part));
-        (found, outcome.found())
+        let mut implanting = Implanting::new(found.clone());
+        image.chunks(piece).for_each(|part| implanting.update(part));
+        (found, implanting.finish().map(|(_, value)| value))
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub mod signature;
 pub mod sums;
 
 pub use check::{Amount, Check, Outcome, Signer, Verdict, structure};
-pub use discover::beside;
+pub use discover::{beside, lists_beside};
 pub use expect::{Expectations, Expected, read_list, read_text};
 pub use hash::hash;
 pub use list::{escaped, gnu_line, tag_line};

@@ -36,9 +36,8 @@ pub struct Reading<'a> {
     expectations: &'a Expectations,
     /// What was found so far, but for digests and signatures.
     checks: Vec<Check>,
-    container: Option<Arc<dyn Container>>,
-    /// Why there is none.
-    unopened: Option<Error>,
+    /// What it was opened as, or why it could not be.
+    opened: Result<Arc<dyn Container>>,
     digested: Option<Arc<Digested>>,
     /// Digests that were known before.
     values: Vec<Value>,
@@ -98,11 +97,8 @@ impl<'a> Reading<'a> {
             None => source.clone(),
         };
         let mut checks = sizes(expectations, source.len());
-        let (container, unopened) = match medium::open(&seen, name, options) {
-            Ok(container) => (Some(Arc::<dyn Container>::from(container)), None),
-            Err(error) => (None, Some(error)),
-        };
-        if let Some(container) = &container {
+        let opened = medium::open(&seen, name, options).map(Arc::<dyn Container>::from);
+        if let Ok(container) = &opened {
             checks.extend(structure(&**container));
         }
         Ok(Self {
@@ -110,8 +106,7 @@ impl<'a> Reading<'a> {
             name,
             expectations,
             checks,
-            container,
-            unopened,
+            opened,
             digested,
             values,
             of_itself,
@@ -121,15 +116,11 @@ impl<'a> Reading<'a> {
     }
 
     /// What the source was opened as. Reading its members is part of the one reading.
-    #[must_use]
-    pub fn container(&self) -> Option<&Arc<dyn Container>> {
-        self.container.as_ref()
-    }
-
+    ///
+    /// # Errors
     /// Why it could not be opened.
-    #[must_use]
-    pub fn unopened(&self) -> Option<&Error> {
-        self.unopened.as_ref()
+    pub fn opened(&self) -> Result<&Arc<dyn Container>> {
+        self.opened.as_ref().map_err(Error::again)
     }
 
     /// True where the source is known to be too short or too long, before its bytes are read.
@@ -232,11 +223,11 @@ impl<'a> Reading<'a> {
 
     /// What is no medium can be what was published all the same, or signed as a catalogue is.
     fn not_opened(&mut self) -> Result<()> {
-        match self.unopened.take() {
-            None => Ok(()),
-            Some(error) if self.signatures.is_some() && matches!(error.kind(), Kind::NotMedium(_)) => Ok(()),
-            Some(error) => {
-                self.checks.extend(not_opened(error, self.expectations)?);
+        match &self.opened {
+            Ok(_) => Ok(()),
+            Err(error) if self.signatures.is_some() && matches!(error.kind(), Kind::NotMedium(_)) => Ok(()),
+            Err(error) => {
+                self.checks.extend(not_opened(error.again(), self.expectations)?);
                 Ok(())
             }
         }

@@ -67,7 +67,7 @@ pub fn verify(
     }
     let mut coverage = Coverage::of(source.len());
     let mut inside = Vec::new();
-    if let (Depth::Members, Some(container)) = (depth, reading.container()) {
+    if let (Depth::Members, Ok(container)) = (depth, reading.opened()) {
         reading.start();
         let deep = Deep { outer: container, trust: &expectations.trust, options, threads, observer };
         inside = deep.checks(&mut coverage)?;

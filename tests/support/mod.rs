@@ -14,9 +14,10 @@ use discless::sink::{Sink, Want};
 use discless::source::SharedSource;
 use discless::surroundings::{OnDisk, Surroundings};
 use discless::{Error, Result, medium};
-use std::io::Read;
+use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zip::write::SimpleFileOptions;
 
 /// Bytes of one image's members that are read at most: some claim a petabyte.
 pub const MOST_READ: u64 = 64 << 20;
@@ -380,4 +381,14 @@ impl Chance {
             list.swap(i, self.below(i + 1));
         }
     }
+}
+
+/// A ZIP of these members; those that compress are deflated.
+pub fn zip(members: &[(impl AsRef<str>, Vec<u8>)]) -> Vec<u8> {
+    let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        out.start_file(name.as_ref(), SimpleFileOptions::default()).unwrap();
+        out.write_all(bytes).unwrap();
+    }
+    out.finish().unwrap().into_inner()
 }

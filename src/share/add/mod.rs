@@ -112,7 +112,7 @@ impl Adder<'_> {
         }
         let how = self.how;
         let reading = Reading::begin(source, self.name, how.expectations, Reader::Members, options)?;
-        let container = acquire::opened(&reading)?.clone();
+        let container = reading.opened()?.clone();
         let known = self.look(&container, options)?;
         self.check_free(&known.folder)?;
         let staging = self.staging(Some(&**source))?;
