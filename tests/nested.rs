@@ -15,7 +15,6 @@ use discless::observe::Silent;
 use discless::path::Names;
 use discless::source::{Counting, SharedSource, Source};
 use discless::{Limits, Result};
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use support::image::{Data, Iso, pattern};
