@@ -24,6 +24,45 @@ pub enum Overwrite {
     Always,
 }
 
+/// Where a destination is.
+pub(super) enum At<'a> {
+    /// Where the user says.
+    Path(&'a Path),
+    /// Below a destination: links that came into it lead nowhere else.
+    Below(&'a Dir, &'a Path),
+}
+
+impl At<'_> {
+    /// True where nothing stands in it; `NotFound` where it is not there.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(match self {
+            Self::Path(path) => std::fs::read_dir(path)?.next().is_none(),
+            Self::Below(dir, path) => dir.read_dir(path)?.next().is_none(),
+        })
+    }
+
+    fn marker(&self) -> Option<String> {
+        match self {
+            Self::Path(path) => std::fs::read_to_string(path.join(MARKER)).ok(),
+            Self::Below(dir, path) => dir.read_to_string(path.join(MARKER)).ok(),
+        }
+    }
+
+    fn make(&self) -> io::Result<()> {
+        match self {
+            Self::Path(path) => std::fs::create_dir_all(path),
+            Self::Below(dir, path) => dir.create_dir_all(path),
+        }
+    }
+
+    fn open(&self) -> io::Result<Dir> {
+        match self {
+            Self::Path(path) => Dir::open_ambient_dir(path, ambient_authority()),
+            Self::Below(dir, path) => dir.open_dir(path),
+        }
+    }
+}
+
 /// Stands in the destination while it is not complete, and says of which medium.
 const MARKER: &str = ".discless.part";
 /// Handles of directories that are kept open.
@@ -43,24 +82,22 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Opens or makes `path`, where `need` bytes are to be written; with blocks of that size shared with `source`,
+    /// Opens or makes what is `at` that place and shown as `path`, where `need` bytes are to be written; with blocks of that size shared with `source`,
     /// where that may be.
     ///
     /// # Errors
     /// `Refused` where something stands there that is not ours, or where there is too little room.
     pub(super) fn open(
-        path: &Path,
+        (at, path): (&At<'_>, &Path),
         plan: &Plan,
         (source, need): (&dyn Source, &dyn Fn(Option<u64>) -> u64),
         overwrite: Overwrite,
     ) -> Result<Self> {
         let wrong = |error: io::Error| Error::from(error).of(&path.to_string_lossy());
         let mut resumed = false;
-        match std::fs::read_dir(path) {
-            Ok(mut listing) => {
-                let marker = std::fs::read_to_string(path.join(MARKER)).ok();
-                resumed = marker.as_deref() == Some(&plan.identity);
-                let empty = listing.next().is_none();
+        match at.is_empty() {
+            Ok(empty) => {
+                resumed = at.marker().as_deref() == Some(&plan.identity);
                 if !empty && !resumed && overwrite == Overwrite::Never {
                     return Err(Error::new(Kind::Refused(Refusal::NotEmpty(path.to_owned()))));
                 }
@@ -70,14 +107,14 @@ impl Destination {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 check_room(path, source, need)?;
-                std::fs::create_dir_all(path).map_err(wrong)?;
+                at.make().map_err(wrong)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory || path.is_file() => {
                 return Err(Error::new(Kind::Refused(Refusal::NotADirectory(path.to_owned()))));
             }
             Err(error) => return Err(wrong(error)),
         }
-        let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(wrong)?;
+        let root = at.open().map_err(wrong)?;
         let destination = Self {
             own_block: blocks::among(&root),
             root: Arc::new(root),
