@@ -159,7 +159,10 @@ impl LocalPaths {
             number = number.saturating_add(1);
             if self.taken.insert(self.hasher.hash_one((directory, self.fold(&free)))) {
                 self.next.insert(alike, number);
-                return (free, Some("another entry has this name, or one that other systems take for the same"));
+                return (
+                    free,
+                    Some("another entry has this name, or one that other systems take for the same"),
+                );
             }
         }
     }
@@ -350,8 +353,19 @@ mod tests {
     #[test]
     fn a_device_of_windows_is_none_any_more_whatever_its_extension() {
         for name in [
-            "nul", "NUL.txt", "aux .txt", "Con. .x", "prn", "COM1", "com9.log", "LPT¹", "com².a.b", "lpt³ .c",
-            "CONIN$", "conout$.txt", "con.",
+            "nul",
+            "NUL.txt",
+            "aux .txt",
+            "Con. .x",
+            "prn",
+            "COM1",
+            "com9.log",
+            "LPT¹",
+            "com².a.b",
+            "lpt³ .c",
+            "CONIN$",
+            "conout$.txt",
+            "con.",
         ] {
             let (local, renamed) = local(Names::Portable, name);
             assert!(renamed && local.starts_with('%') && !is_device(&local), "{name}: {local}");
@@ -393,16 +407,22 @@ mod tests {
             assert!(second.renamed.is_some());
         }
         let mut paths = LocalPaths::new(Names::Portable);
-        for (name, want) in [("e", "e"), ("é", "é"), ("è", "è"), ("ss", "ss"), ("s", "s"), ("日", "日"), ("本", "本")] {
+        for (name, want) in
+            [("e", "e"), ("é", "é"), ("è", "è"), ("ss", "ss"), ("s", "s"), ("日", "日"), ("本", "本")]
+        {
             assert_eq!(paths.file(&EntryPath::new(name)).path, PathBuf::from(want));
         }
     }
 
     #[test]
     fn a_part_has_at_most_255_bytes_and_so_no_more_utf_16_units() {
-        for name in ["é".repeat(200), "💿".repeat(100), "日".repeat(86), "a".repeat(256), "a".repeat(4000)] {
+        for name in ["é".repeat(200), "💿".repeat(100), "日".repeat(86), "a".repeat(256), "a".repeat(4000)]
+        {
             let (local, renamed) = local(Names::Portable, &name);
-            assert!(renamed && local.len() <= MOST_PART && local.encode_utf16().count() <= MOST_PART, "{local}");
+            assert!(
+                renamed && local.len() <= MOST_PART && local.encode_utf16().count() <= MOST_PART,
+                "{local}"
+            );
         }
         for name in ["é".repeat(127), "💿".repeat(63), "a".repeat(255)] {
             assert_eq!(local(Names::Portable, &name), (name, false));

@@ -184,7 +184,10 @@ mod tests {
     fn colours_of_ours_stay_and_what_else_an_escape_does_is_shown() {
         let same = |text: &str| assert_eq!(for_terminal_in_colour(text), text);
         same("\u{1b}[33mwarn\u{1b}[0m: two\nlines\tand é\n");
-        assert_eq!(for_terminal_in_colour("\u{1b}[2J\u{1b}[1;31mred\u{1b}"), "\\u{1b}[2J\u{1b}[1;31mred\\u{1b}");
+        assert_eq!(
+            for_terminal_in_colour("\u{1b}[2J\u{1b}[1;31mred\u{1b}"),
+            "\\u{1b}[2J\u{1b}[1;31mred\\u{1b}"
+        );
         assert_eq!(for_terminal_in_colour("\u{1b}]0;title\u{7}\r"), "\\u{1b}]0;title\\u{7}\\u{d}");
         assert_eq!(for_terminal_in_colour("\u{202e}gnp.exe\n"), "\\u{202e}gnp.exe\n");
     }

@@ -8,7 +8,7 @@ use super::ui::Ui;
 use discless::extract::Staging;
 use discless::facts::osinfo;
 use discless::nest;
-use discless::sandbox::{Bounds, Enforced, Grant};
+use discless::sandbox::{Bounds, Enforced, Grant, unavailable};
 use discless::text::for_terminal;
 use discless::verify::authenticode::system_roots;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,16 @@ pub(super) struct Confined {
 /// media itself: a confined thread cannot unmount.
 pub(super) fn confine(ui: &Ui, command: &Command) -> Confined {
     let mut out = Confined::default();
-    if !ui.sandbox || !out.allow(ui, command) {
+    if !ui.sandbox {
+        return out;
+    }
+    if let Some(why) = unavailable() {
+        if ui.verbose {
+            ui.note(&format!("sandbox: {}", Enforced::Not(why)));
+        }
+        return out;
+    }
+    if !out.allow(ui, command) {
         return out;
     }
     out.allow_temporary_files();
@@ -72,7 +81,7 @@ impl Confined {
         // Without any, what needs one says so.
         let Ok(area) = prepare_temporary_files() else { return };
         match &area {
-            Area::Unnamed(directory) => bounds.allow_spool(directory.clone()),
+            Area::Unnamed(directory) | Area::Empty(directory, _) => bounds.allow_spool(directory.clone()),
             Area::Named(directory) => bounds.allow(Grant::Write, directory.path()),
         }
         self.area = Some(area);

@@ -64,7 +64,7 @@ pub(super) fn run(ui: &Ui, args: &Extract, confined: &mut Confined) -> Result<Ex
     if done.kept {
         confined.directories.keep();
     }
-    if let Some(manifest) = args.manifest.as_ref().filter(|_| !args.dry_run) {
+    if let Some(manifest) = args.manifest.as_ref().filter(|_| !args.dry_run && done.kept) {
         write_manifest(manifest, &done.out.digests, overwrite(args), &confined.outputs)?;
     }
     tell(ui, args, &done)

@@ -101,13 +101,7 @@ impl Recursion<'_> {
     }
 
     /// A stored member is read where it lies; a packed one was just unpacked.
-    fn source(
-        &self,
-        outer: &dyn Container,
-        id: EntryId,
-        root: &Dir,
-        written: &Path,
-    ) -> Result<SharedSource> {
+    fn source(&self, outer: &dyn Container, id: EntryId, root: &Dir, written: &Path) -> Result<SharedSource> {
         match outer.entry(id)?.location {
             Location::Stored(_) | Location::Outside | Location::Nowhere => {
                 outer.sub_source(id, &self.options.limits)

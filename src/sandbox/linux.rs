@@ -42,7 +42,7 @@ fn knows(access: AccessFs) -> bool {
 }
 
 /// Why the kernel of this machine cannot keep a process within `bounds`; `None` where it can.
-fn absent(bounds: &Bounds) -> Option<String> {
+pub(super) fn absent(bounds: &Bounds) -> Option<String> {
     if !knows(AccessFs::ReadFile) {
         return Some("this kernel has no Landlock, or it is not switched on".to_owned());
     }

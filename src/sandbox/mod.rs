@@ -55,7 +55,7 @@ impl Bounds {
         self.ports.push(port);
     }
 
-    /// Allows temporary files without a name, in a directory that has none either.
+    /// Allows temporary files without a name in `directory`, which is to have no other.
     #[cfg(target_os = "linux")]
     pub fn allow_spool(&mut self, directory: std::sync::Arc<std::os::fd::OwnedFd>) {
         self.spool = Some(directory);
@@ -117,4 +117,13 @@ impl fmt::Display for Enforced {
             Self::Not(why) => write!(f, "not enforced: {why}"),
         }
     }
+}
+
+/// Why nothing can be enforced on this machine; `None` where something can.
+#[must_use]
+pub fn unavailable() -> Option<String> {
+    #[cfg(all(feature = "cli", target_os = "linux"))]
+    return linux::absent(&Bounds::default());
+    #[cfg(not(all(feature = "cli", target_os = "linux")))]
+    Some(ELSEWHERE.to_owned())
 }

@@ -1,9 +1,9 @@
 //! A share's digests as other tools read them.
 
-use super::{Share, directory};
 use super::index::Listed;
 use super::manifest::{File, Manifest, sum_line, to_json};
 use super::survey::Item;
+use super::{Share, directory};
 use crate::error::{Error, Kind, Refusal, Result};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};

@@ -13,8 +13,8 @@ use super::Exit;
 use super::args::ShareCommand;
 use super::confine::Confined;
 use super::ui::Ui;
-use discless::text::for_terminal;
 use discless::Result;
+use discless::text::for_terminal;
 use std::path::Path;
 
 pub(super) fn run(ui: &Ui, command: ShareCommand, confined: &mut Confined) -> Result<Exit> {
