@@ -59,6 +59,13 @@ impl Samples {
                 std::fs::hard_link(entry.path(), to).unwrap();
             }
         }
+        // Pages beside the sources name fixtures as the README does.
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata"),
+            directory.join("testdata"),
+        )
+        .unwrap();
         directory
     }
 
