@@ -6,7 +6,7 @@
 //! the difference before it is committed.
 #![cfg(test)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
-#![allow(clippy::indexing_slicing, clippy::string_slice, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests")]
 
 #[path = "../support/mod.rs"]
 mod support;
