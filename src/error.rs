@@ -428,10 +428,14 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The operating system's words without the Rust ones (`(os error 2)`).
+/// The operating system's words without the Rust ones (`(os error 2)`), and without their capital. Words of
+/// our own may begin with a name and stay as they are.
 fn io_words(error: &io::Error) -> String {
     let text = error.to_string();
     let words = text.split(" (os error").next().unwrap_or(&text);
+    if error.raw_os_error().is_none() {
+        return words.to_owned();
+    }
     let mut letters = words.chars();
     match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),
@@ -508,5 +512,11 @@ mod tests {
     fn the_systems_words_come_without_their_number() {
         let error = Error::from(io::Error::from_raw_os_error(2));
         assert_eq!(error.to_string(), "no such file or directory");
+    }
+
+    #[test]
+    fn a_name_at_the_start_of_our_own_words_keeps_its_capital() {
+        let error = Error::from(io::Error::other("Program Files/x is not written"));
+        assert_eq!(error.to_string(), "Program Files/x is not written");
     }
 }

@@ -215,8 +215,9 @@ impl Disc {
             let files = self.entries().iter().filter(lost).count();
             if files > 0 {
                 let what = format!(
-                    "the last {} bytes are zeros and {files} files lie in them, as when a download stops early",
-                    have - at
+                    "the last {} bytes are zeros and {files} {} in them, as when a download stops early",
+                    have - at,
+                    if files == 1 { "file lies" } else { "files lie" }
                 );
                 self.joined.findings.push(Finding::new(Severity::Weak, what));
             }

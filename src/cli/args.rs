@@ -38,7 +38,7 @@ Examples:
   discless serve setup.iso                   a page at http://127.0.0.1:8080/
   discless serve downloads/                  each image in it, under its name
   discless serve setup.iso --listen 0.0.0.0:8080 --user lab --password-file pw
-  discless serve setup.iso --smb=0.0.0.0:445 --user lab     \\\\HOST\\media for Windows
+  discless serve setup.iso --smb=0.0.0.0:445                \\\\HOST\\media for Windows
   curl -O http://127.0.0.1:8080/sources/install.wim
   curl 'http://127.0.0.1:8080/setup.exe?sha256' | sha256sum -c
 
