@@ -379,6 +379,9 @@ pub(crate) struct Extract {
     /// Unpack packages that are members, too, each into NAME.contents/
     #[arg(long)]
     pub(crate) recurse: bool,
+    /// Where the source cannot be read: go on with the other members, and do not spare the disk it is on
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     #[command(flatten)]
     pub(crate) expected: Expected,
     #[command(flatten)]

@@ -75,6 +75,7 @@ impl Exit {
             | Kind::Limit { .. }
             | Kind::NotFound { .. }
             | Kind::Io(_)
+            | Kind::Changed(_)
             | Kind::Usage(_)
             | Kind::Refused(_) => Self::Failed,
             Kind::Cancelled => Self::Interrupted,

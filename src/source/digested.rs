@@ -166,17 +166,21 @@ impl Digested {
     /// Reads what no one has read yet and gives the digests of the whole. `advance` is told the bytes.
     ///
     /// # Errors
-    /// What the operating system said; `Cancelled` where `advance` answers false.
+    /// What the operating system said; `Changed` where it is not what it was any more; `Cancelled` where `advance`
+    /// answers false.
     pub fn finish(self: Arc<Self>, advance: &mut dyn FnMut(u64) -> bool) -> Result<Vec<Value>> {
         let mut front = lock(&self.front);
         let mut buf = vec![0; BLOCK];
-        while front.at < self.inner.len() {
-            let n = self.fill(&mut front, u64::MAX, &mut buf)?;
-            if !advance(n) {
-                return Err(Error::new(crate::error::Kind::Cancelled));
+        let mut read = || {
+            while front.at < self.inner.len() {
+                let n = self.fill(&mut front, u64::MAX, &mut buf)?;
+                if !advance(n) {
+                    return Err(Error::new(crate::error::Kind::Cancelled));
+                }
             }
-        }
-        front.settle()?;
+            front.settle()
+        };
+        super::settled(&*self.inner, read())?;
         let hasher = lock(&front.hashing).hasher.clone();
         Ok(hasher.finish())
     }
@@ -245,6 +249,10 @@ impl Source for Digested {
             front.take(bytes);
         }
         Ok(n)
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        self.inner.unchanged()
     }
 }
 

@@ -124,6 +124,10 @@ impl Source for RawSectors {
         }
         Ok(done)
     }
+
+    fn unchanged(&self) -> Result<()> {
+        self.inner.unchanged()
+    }
 }
 
 #[cfg(test)]

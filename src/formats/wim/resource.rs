@@ -350,6 +350,10 @@ impl Source for ResourceSource {
         self.resource.bytes
     }
 
+    fn unchanged(&self) -> Result<()> {
+        self.files.parts.iter().try_for_each(|part| part.unchanged())
+    }
+
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let chunk = u64::from(self.resource.chunk).max(1);
         let most = usize::try_from((KEPT / chunk).max(1)).unwrap_or(1);
