@@ -59,7 +59,7 @@ impl Sink for Watched<'_> {
     }
 }
 
-/// Reads entries for nothing but to see that they can be read.
+/// Reads entries for nothing but to see that they can be read. It stops where the operating system cannot read the source.
 #[derive(Debug, Default)]
 pub struct Readable {
     /// Entries that were read to their end.
@@ -80,6 +80,8 @@ impl Sink for Readable {
     fn end(&mut self, entry: &Entry, outcome: Result<()>) -> Result<()> {
         match outcome {
             Ok(()) => self.whole += 1,
+            // The source cannot be read: each further attempt may cost a dying disk what is left of it.
+            Err(error) if matches!(error.kind(), Kind::Io(_)) => return Err(error.of(entry.path.text())),
             Err(error) => self.failed.push((entry.path.text().to_owned(), error)),
         }
         Ok(())

@@ -1,11 +1,11 @@
 //! What to do about an error: one line that can be pasted. The match is exhaustive on purpose: a new kind
 //! of error has to be thought about here.
 
-use discless::Error;
 use discless::error::{Change, Kind, MountFault, NotMedium, Refusal};
 use discless::formats::wim;
 use discless::share::{MANIFEST, NAMESPACE, OWN};
 use discless::source::READING;
+use discless::{Error, limits};
 use std::io;
 use std::path::Path;
 
@@ -39,10 +39,13 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         }
         Kind::Unsupported(_) => "discless formats lists what can be read, and the limits".to_owned(),
         Kind::Encrypted(_) => "decrypt it with the program that made it, then try again".to_owned(),
-        Kind::Limit { what, .. } if what.contains("unpacked") => {
-            "--max-unpacked=SIZE allows more, for a medium that is trusted".to_owned()
-        }
-        Kind::Limit { .. } => return None,
+        Kind::Limit { what, .. } => match limits::flag(what) {
+            Some(flag @ ("--max-unpacked" | "--max-memory" | "--max-temporary")) => {
+                format!("{flag}=SIZE allows more, for a medium that is trusted")
+            }
+            Some(flag) => format!("{flag}=N allows more, for a medium that is trusted"),
+            None => return None,
+        },
         Kind::NotFound { similar: Some(similar), .. } => format!("did you mean {}?", quoted(similar)),
         Kind::NotFound { wanted, similar: None } if wanted.starts_with("build ") => {
             "discless builds lists the products; discless builds PRODUCT their builds".to_owned()

@@ -1,11 +1,11 @@
 //! Links, made last: by then nothing is written any more that could go through one.
 
 use super::destination::Destination;
-use super::plan::UNPACKED;
 use super::write::{Content, Digests, Failed, How, Job, Target, Written, write};
 use super::{Extracted, Left, Linking, Plan, ReadErrors, Shared, executable, stands};
 use crate::container::{Container, Extents};
 use crate::error::{Error, Result};
+use crate::limits::UNPACKED;
 use crate::observe::Observer;
 use crate::source::{FileSource, Piece, SharedSource};
 use std::collections::{HashMap, HashSet};

@@ -20,6 +20,7 @@ pub use staging::{Staging, write_whole};
 use crate::container::{Container, Entry, EntryId, EntryKind, Extents, Location};
 use crate::digest::Value;
 use crate::error::{Error, Kind, Result};
+use crate::limits::UNPACKED;
 use crate::observe::Observer;
 use crate::path::Names;
 use crate::sink::{Sink, Want};
@@ -155,7 +156,7 @@ pub fn run(
 ) -> Result<Extracted> {
     let need = options.linking.bytes(plan);
     if need > plan.most {
-        return Err(Error::limit(plan::UNPACKED, plan.most));
+        return Err(Error::limit(UNPACKED, plan.most));
     }
     let room =
         |block: Option<u64>| need.saturating_sub(block.map_or(0, |block| shareable(container, plan, block)));
@@ -188,7 +189,7 @@ fn write_all(
     let mut out =
         Extracted { left: plan.left.clone(), resumed: destination.resumed, ..Extracted::default() };
     for (path, _) in &plan.too_large {
-        out.failed.push((path.clone(), Error::limit(plan::UNPACKED, plan.most)));
+        out.failed.push((path.clone(), Error::limit(UNPACKED, plan.most)));
     }
     for local in plan.directories.keys() {
         destination.make_directory(local)?;
