@@ -5,7 +5,7 @@ use crate::container::{Container, Entry, EntryId, EntryKind, Extents};
 use crate::error::{Error, Kind, Result};
 use crate::observe::Observer;
 use crate::sink::{Sink, Want};
-use crate::source::SharedSource;
+use crate::source::{self, SharedSource};
 
 /// Reads `wanted` into `sink`, telling `observer` how far it is.
 ///
@@ -23,12 +23,13 @@ pub fn walk(
             .filter(|entry| entry.kind == EntryKind::File)
             .fold(0, |sum, entry| entry.bytes.saturating_add(sum)),
     );
-    container.read_in_order(wanted, &mut Watched { sink, observer })
+    container.read_in_order(wanted, &mut Watched { sink, observer, source: container.source() })
 }
 
 /// Passes everything on and tells the observer.
 struct Watched<'a> {
     sink: &'a mut dyn Sink,
+    source: &'a SharedSource,
     observer: &'a dyn Observer,
 }
 
@@ -55,7 +56,7 @@ impl Sink for Watched<'_> {
     }
 
     fn end(&mut self, entry: &Entry, outcome: Result<()>) -> Result<()> {
-        self.sink.end(entry, outcome)
+        self.sink.end(entry, source::blamed(&**self.source, outcome))
     }
 }
 

@@ -208,8 +208,16 @@ fn verified(
         threads: ui.threads,
     };
     let progress = ui.progress("extract");
-    let acquired =
-        acquire::acquire(reading, &order, &progress).map_err(|error| of_source(error, name))?;
+    let acquired = match acquire::acquire(reading, &order, &progress) {
+        Ok(acquired) => acquired,
+        Err(error) => {
+            if matches!(error.kind(), Kind::Changed(_)) && staging.path() != destination {
+                // Nothing can vouch for it, and no later run can go on with it.
+                staging.discard()?;
+            }
+            return Err(of_source(error, name));
+        }
+    };
     drop(progress);
     let kept = acquired.is_kept(order.accept);
     let Acquired { mut out, verified } = acquired;

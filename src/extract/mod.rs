@@ -378,7 +378,7 @@ impl Sink for Writer<'_> {
         }
         match &mut self.current {
             Some(Current::Kept(_, kept)) => kept.extend_from_slice(bytes),
-            Some(Current::Part(part)) => part.write(bytes)?,
+            Some(Current::Part(part)) => part.write(bytes).map_err(|error| error.of(part.path()))?,
             _ => {}
         }
         Ok(())

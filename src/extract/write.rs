@@ -238,6 +238,11 @@ impl Part {
         }
     }
 
+    /// The member's path in the medium.
+    pub(super) fn path(&self) -> &str {
+        &self.target.path
+    }
+
     /// Lets the file share what lies at `extents` of `source`, as far as it begins there and has no hole; who gives
     /// the bytes all the same has only the rest of them written.
     pub(super) fn share(&mut self, source: &dyn Source, extents: &Extents) {

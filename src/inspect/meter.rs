@@ -73,4 +73,8 @@ impl Source for Metered {
     fn unchanged(&self) -> crate::error::Result<()> {
         self.inner.unchanged()
     }
+
+    fn failure(&self) -> Option<crate::error::Error> {
+        self.inner.failure()
+    }
 }

@@ -1,7 +1,7 @@
 //! Counts what is read: work, not time, is what tests gate on.
 
 use super::{SharedSource, Source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -57,5 +57,9 @@ impl Source for Counting {
 
     fn unchanged(&self) -> Result<()> {
         self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{SharedSource, Source};
 use crate::digest::Value;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -41,5 +41,9 @@ impl Source for Derived {
     fn unchanged(&self) -> Result<()> {
         self.inner.unchanged()?;
         self.origin.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure().or_else(|| self.origin.failure())
     }
 }

@@ -254,6 +254,10 @@ impl Source for Digested {
     fn unchanged(&self) -> Result<()> {
         self.inner.unchanged()
     }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
+    }
 }
 
 #[cfg(test)]

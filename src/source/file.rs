@@ -6,6 +6,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// What was being done when a file could not be read, in the [`Place`](crate::error::Place) of the error.
@@ -19,6 +20,8 @@ pub struct FileSource {
     len: u64,
     /// Where it was found and what it was then; a device has no times that tell.
     opened: Option<(PathBuf, Stamp)>,
+    /// What the system said when it could not be read.
+    failed: Mutex<Option<Error>>,
 }
 
 /// What tells whether a file is still what it was, without reading it.
@@ -77,7 +80,7 @@ impl FileSource {
         // A block device says 0 in its metadata; its end can be sought.
         let len = if meta.is_file() { meta.len() } else { file.seek(SeekFrom::End(0)).map_err(wrong)? };
         let opened = meta.is_file().then(|| (path.to_owned(), Stamp::of(&meta)));
-        Ok(Self { file, len, opened })
+        Ok(Self { file, len, opened, failed: Mutex::default() })
     }
 
     /// Takes an open file.
@@ -86,13 +89,18 @@ impl FileSource {
     /// What the operating system said.
     pub fn from_file(file: File) -> io::Result<Self> {
         let len = file.metadata()?.len();
-        Ok(Self { file, len, opened: None })
+        Ok(Self { file, len, opened: None, failed: Mutex::default() })
     }
 }
 
-/// The system's error, with the place that could not be read: where a disk is dying it is what one wants to know.
-fn at(error: io::Error, offset: u64) -> io::Error {
-    Error::from(error).at(READING, offset).into()
+impl FileSource {
+    /// The system's error, with the place that could not be read: where a disk is dying it is what one wants to know.
+    fn wrong(&self, error: io::Error, offset: u64) -> io::Error {
+        let error = Error::from(error).at(READING, offset);
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get_or_insert_with(|| error.again());
+        error.into()
+    }
 }
 
 impl Source for FileSource {
@@ -106,7 +114,7 @@ impl Source for FileSource {
         loop {
             match self.file.read_at(buf, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => return other.map_err(|error| at(error, offset)),
+                other => return other.map_err(|error| self.wrong(error, offset)),
             }
         }
     }
@@ -114,11 +122,15 @@ impl Source for FileSource {
     #[cfg(windows)]
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         use std::os::windows::fs::FileExt;
-        self.file.seek_read(buf, offset).map_err(|error| at(error, offset))
+        self.file.seek_read(buf, offset).map_err(|error| self.wrong(error, offset))
     }
 
     fn in_file(&self, range: Range<u64>) -> Option<(&File, u64)> {
         (range.end <= self.len).then_some((&self.file, range.start))
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Error::again)
     }
 
     fn unchanged(&self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Several sources, one behind the other: the volumes of an archive.
 
 use super::{SharedSource, Source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -63,6 +63,10 @@ impl Source for Joined {
 
     fn unchanged(&self) -> Result<()> {
         self.parts.iter().try_for_each(|part| part.unchanged())
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.parts.iter().find_map(|part| part.failure())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{SharedSource, Source};
 use crate::digest::{Algorithm, Hasher, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -40,6 +40,10 @@ impl Source for Known {
 
     fn unchanged(&self) -> Result<()> {
         self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }
 

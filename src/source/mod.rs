@@ -64,6 +64,12 @@ pub trait Source: Send + Sync {
     fn unchanged(&self) -> Result<()> {
         Ok(())
     }
+
+    /// What the operating system said when it could not be read, where that ever happened: a decoder may have made
+    /// something else of it, and what seems to be damaged then need not be.
+    fn failure(&self) -> Option<Error> {
+        None
+    }
 }
 
 /// A source that many hold.
@@ -79,6 +85,18 @@ pub fn settled<T>(source: &dyn Source, outcome: Result<T>) -> Result<T> {
         (Err(error), _) if matches!(error.kind(), crate::error::Kind::Cancelled) => Err(error),
         (_, Err(changed)) if matches!(changed.kind(), crate::error::Kind::Changed(_)) => Err(changed),
         (outcome, _) => outcome,
+    }
+}
+
+/// What came of reading something in `source`. Where the system could not read it, it is no damage that something is not
+/// as it should be.
+///
+/// # Errors
+/// What the system said, or what `outcome` says.
+pub fn blamed<T>(source: &dyn Source, outcome: Result<T>) -> Result<T> {
+    match outcome {
+        Err(error) if error.is_damage() => Err(source.failure().unwrap_or(error)),
+        outcome => outcome,
     }
 }
 
@@ -179,6 +197,10 @@ impl Source for Slice {
 
     fn unchanged(&self) -> Result<()> {
         self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }
 

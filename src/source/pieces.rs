@@ -1,7 +1,7 @@
 //! One source put together from ranges of another: the extents of a file, in order.
 
 use super::{SharedSource, Source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -84,6 +84,10 @@ impl Source for Pieces {
 
     fn unchanged(&self) -> Result<()> {
         self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }
 

@@ -15,9 +15,10 @@ struct Removes<'a>(&'a Path, AtomicBool);
 impl Observer for Removes<'_> {
     fn advance(&self, _: u64) {
         if !self.1.swap(true, Ordering::SeqCst) {
-            std::fs::remove_dir_all(self.0).unwrap_or_default();
             // Who writes at the same time may have put something there.
-            std::fs::remove_dir_all(self.0).unwrap_or_default();
+            while self.0.exists() {
+                std::fs::remove_dir_all(self.0).unwrap_or_default();
+            }
         }
     }
 }
