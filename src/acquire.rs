@@ -76,11 +76,8 @@ pub fn acquire(reading: Reading<'_>, order: &Order<'_>, observer: &dyn Observer)
         return Ok(Acquired { out: Extracted::default(), verified: reading.stop()? });
     }
     // It is complete when the verdict is known, and what the caller does then is done.
-    let how = extract::Options {
-        in_order: reading.in_order(),
-        completes: Completes::Later,
-        ..order.how.clone()
-    };
+    let how =
+        extract::Options { in_order: reading.in_order(), completes: Completes::Later, ..order.how.clone() };
     let write = || extract::run(&*container, order.plan, order.into, &how, observer);
     let (mut out, verified) = if reading.is_done() {
         let verified = reading.finish(Vec::new(), &mut coverage, order.threads, observer)?;

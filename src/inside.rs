@@ -68,8 +68,7 @@ impl Budget {
     /// `Limit` where there are too many.
     pub fn unpack(&mut self, bytes: u64) -> Result<()> {
         let left = self.bytes.checked_sub(bytes);
-        self.bytes =
-            left.ok_or_else(|| Error::limit(UNPACKED, self.most))?;
+        self.bytes = left.ok_or_else(|| Error::limit(UNPACKED, self.most))?;
         Ok(())
     }
 }

@@ -84,46 +84,56 @@ const fn bound(field: &'static str, flag: Option<&'static str>, counts: &'static
 /// Every field; docs/LIMITS.md has a line for each, and says why some have no flag.
 pub const BOUNDS: &[Bound] = &[
     bound("nesting", Some("--max-nesting"), &["nested containers"]),
-    bound("entries", Some("--max-entries"), &[
+    bound(
         "entries",
-        "entries in one container",
-        "entries in nested containers",
-        "file groups",
-        "sources in a directory",
-    ]),
-    bound("directory_depth", Some("--max-depth"), &[
-        "directories in directories",
-        "directories within directories",
-    ]),
-    bound("directory_bytes", None, &[
-        "bytes of a directory",
-        "bytes in one directory",
-        "bytes of metadata",
-        "bytes of a compound file's directory",
-    ]),
-    bound("path_bytes", None, &[
-        "bytes in a path",
-        "bytes in one path",
-        "bytes of a path",
-        "bytes of a link's target",
-    ]),
-    bound("all_path_bytes", None, &[
-        "bytes of paths",
-        "bytes of paths in one container",
-        "bytes in all paths",
-        "bytes of all paths",
-    ]),
+        Some("--max-entries"),
+        &[
+            "entries",
+            "entries in one container",
+            "entries in nested containers",
+            "file groups",
+            "sources in a directory",
+        ],
+    ),
+    bound(
+        "directory_depth",
+        Some("--max-depth"),
+        &["directories in directories", "directories within directories"],
+    ),
+    bound(
+        "directory_bytes",
+        None,
+        &[
+            "bytes of a directory",
+            "bytes in one directory",
+            "bytes of metadata",
+            "bytes of a compound file's directory",
+        ],
+    ),
+    bound(
+        "path_bytes",
+        None,
+        &["bytes in a path", "bytes in one path", "bytes of a path", "bytes of a link's target"],
+    ),
+    bound(
+        "all_path_bytes",
+        None,
+        &["bytes of paths", "bytes of paths in one container", "bytes in all paths", "bytes of all paths"],
+    ),
     bound("extents_per_file", None, &["extents of one file", "extents in one file", "blocks of one file"]),
     bound("all_extents", None, &["extents of all files", "extents in one container"]),
     bound("spool_memory", None, &[]),
     bound("spool_bytes", Some("--max-temporary"), &["spooled bytes"]),
-    bound("decoder_memory", Some("--max-memory"), &["bytes of a decoder's window", "bytes of a decoder's model"]),
-    bound("unpacked_ratio", Some("--max-unpacked"), &[
-        UNPACKED,
-        "bytes unpacked from a stream of this size",
-        "unpacked bytes",
-        "bytes of all folders",
-    ]),
+    bound(
+        "decoder_memory",
+        Some("--max-memory"),
+        &["bytes of a decoder's window", "bytes of a decoder's model"],
+    ),
+    bound(
+        "unpacked_ratio",
+        Some("--max-unpacked"),
+        &[UNPACKED, "bytes unpacked from a stream of this size", "unpacked bytes", "bytes of all folders"],
+    ),
     bound("unpacked_floor", Some("--max-unpacked"), &[]),
     bound("unpacked_bytes", Some("--max-unpacked"), &[]),
 ];

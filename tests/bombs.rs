@@ -116,7 +116,9 @@ fn zip_of_zeros(names: &[String], megabytes: u64) -> Vec<u8> {
     for name in names {
         let at = out.len() as u64;
         // APPNOTE 4.3.7, 4.3.12 and 4.5.3: sizes beyond four gigabytes stand in the extra field.
-        let extra = [&1u16.to_le_bytes()[..], &16u16.to_le_bytes(), &bytes.to_le_bytes(), &size.to_le_bytes()].concat();
+        let extra =
+            [&1u16.to_le_bytes()[..], &16u16.to_le_bytes(), &bytes.to_le_bytes(), &size.to_le_bytes()]
+                .concat();
         let common = [
             &45u16.to_le_bytes()[..],
             &[0, 0],
@@ -169,7 +171,11 @@ fn five_gigabytes_in_five_megabytes_of_zip_are_refused_before_anything_is_unpack
     assert_eq!(code(&ran, "list"), Some(0));
     let (_, extract) = ran.iter().find(|(name, _)| *name == "extract").unwrap();
     assert_eq!(extract.code, Some(2), "{}", extract.err);
-    assert!(extract.err.contains("more than 4294967296 bytes unpacked from a medium of this size"), "{}", extract.err);
+    assert!(
+        extract.err.contains("more than 4294967296 bytes unpacked from a medium of this size"),
+        "{}",
+        extract.err
+    );
     let (_, verify) = ran.iter().find(|(name, _)| *name == "verify").unwrap();
     assert_eq!(verify.code, Some(3), "what is not read is not damaged: {}", verify.out);
     // It is no fault of the medium: who trusts it may have it.
@@ -312,7 +318,11 @@ fn a_stream_of_every_compressor_ends_at_a_lowered_floor_and_takes_no_more_than_t
         };
         assert!(matches!(error.kind(), Kind::Limit { .. }), "{name}: {error}");
         assert!(there <= most, "{name}: {there} bytes of {most}");
-        assert!(counting.bytes() <= len * 4 + (1 << 20), "{name}: {} bytes were read of {len}", counting.bytes());
+        assert!(
+            counting.bytes() <= len * 4 + (1 << 20),
+            "{name}: {} bytes were read of {len}",
+            counting.bytes()
+        );
         tried.push(ending.to_owned());
     }
     eprintln!("streams: {}", tried.join(", "));
@@ -341,7 +351,9 @@ fn tar_member(name: &str, kind: u8, target: &str, size: u64, content: &[u8]) -> 
 fn links_that_lead_in_circles_and_paths_without_end_are_only_names() {
     let lab = tempfile::tempdir().unwrap();
     let mut tar = Vec::new();
-    for (name, target) in [("a", "b"), ("b", "a"), ("self", "self"), ("up/down", "../up"), ("dot", "."), ("x/y", "../x/y/z")] {
+    for (name, target) in
+        [("a", "b"), ("b", "a"), ("self", "self"), ("up/down", "../up"), ("dot", "."), ("x/y", "../x/y/z")]
+    {
         tar.extend(tar_member(name, b'2', target, 0, &[]));
     }
     // One path of thirty thousand directories (pax, `path`), and one as deep as may be.
@@ -498,7 +510,12 @@ fn every_bomb_among_the_fixtures_ends_soon_and_writes_little_by_default() {
             }
         }
     }
-    eprintln!("{} bombs, {runs} runs, {refused} refused; the slowest: {} in {:?}", bombs.len(), slowest.1, slowest.0);
+    eprintln!(
+        "{} bombs, {runs} runs, {refused} refused; the slowest: {} in {:?}",
+        bombs.len(),
+        slowest.1,
+        slowest.0
+    );
 }
 
 #[test]

@@ -281,6 +281,11 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
     for (path, error) in &out.failed {
         ui.complain(&Error::from(std::io::Error::other(format!("{path} is not written: {error}"))));
     }
+    // The first is enough: it names the flag.
+    let limit = |(_, error): &&(String, Error)| matches!(error.kind(), Kind::Limit { .. });
+    if let Some(hint) = out.failed.iter().find(limit).and_then(|(_, error)| hints::hint(error)) {
+        ui.hint(&hint);
+    }
     ui.answer(&show::checks(checks))?;
     let shown = format!("{}/", destination.display());
     let shown = discless::text::for_terminal(&shown);

@@ -56,7 +56,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             "copy it to another disk; discless extract --keep-going takes out what can be read".to_owned()
         }
         Kind::Io(io) if is_full(io) => "make room, then run the same command again".to_owned(),
-        Kind::Changed(Change::Size { .. }) => "let the download finish, then run the same command again".to_owned(),
+        Kind::Changed(Change::Size { .. }) => {
+            "let the download finish, then run the same command again".to_owned()
+        }
         Kind::Changed(_) => "run the same command again when nobody writes to it".to_owned(),
         Kind::Io(_) | Kind::Cancelled => return None,
         Kind::Usage(_) => "discless --help shows how to call it".to_owned(),

@@ -73,8 +73,9 @@ impl Destination {
                 resumed = marker.as_deref() == Some(&plan.identity);
                 let begun = marker.is_some_and(|marker| plan.identity.starts_with(&marker));
                 // A run that was killed while it wrote the marker wrote nothing else.
-                let begun =
-                    |file: io::Result<std::fs::DirEntry>| begun && file.is_ok_and(|file| file.file_name() == MARKER);
+                let begun = |file: io::Result<std::fs::DirEntry>| {
+                    begun && file.is_ok_and(|file| file.file_name() == MARKER)
+                };
                 let empty = listing.next().is_none_or(begun) && listing.next().is_none();
                 if !empty && !resumed && overwrite == Overwrite::Never {
                     return Err(Error::new(Kind::Refused(Refusal::NotEmpty(path.to_owned()))));

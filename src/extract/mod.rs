@@ -186,8 +186,7 @@ fn write_all(
     observer: &dyn Observer,
 ) -> Result<Extracted> {
     let block = destination.block(&**container.source());
-    let mut out =
-        Extracted { left: plan.left.clone(), resumed: destination.resumed, ..Extracted::default() };
+    let mut out = Extracted { left: plan.left.clone(), resumed: destination.resumed, ..Extracted::default() };
     for (path, _) in &plan.too_large {
         out.failed.push((path.clone(), Error::limit(UNPACKED, plan.most)));
     }

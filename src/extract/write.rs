@@ -1,8 +1,8 @@
 //! Threads that write files while the medium is read.
 
+use super::ReadErrors;
 use super::blocks;
 use super::destination::{Destination, create, part_name};
-use super::ReadErrors;
 use crate::container::Extents;
 use crate::digest::{Algorithm, Hasher, Value};
 use crate::error::{Error, Kind, Result};
@@ -294,8 +294,7 @@ impl Part {
             let settled = length.and_then(|()| settle(&file, &self.target));
             drop(file);
             let own_name = self.target.local.file_name().unwrap_or_default().to_owned();
-            let renamed =
-                settled.and_then(|()| self.directory.rename(&self.name, &self.directory, own_name));
+            let renamed = settled.and_then(|()| self.directory.rename(&self.name, &self.directory, own_name));
             if let Err(error) = renamed {
                 let _ = self.directory.remove_file(&self.name);
                 return Err(wrong(&self.target, error));

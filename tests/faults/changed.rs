@@ -31,7 +31,8 @@ enum Fault {
     Timed,
 }
 
-const FAULTS: [Fault; 5] = [Fault::Grows, Fault::IsCut, Fault::WrittenSecretly, Fault::Replaced, Fault::Timed];
+const FAULTS: [Fault; 5] =
+    [Fault::Grows, Fault::IsCut, Fault::WrittenSecretly, Fault::Replaced, Fault::Timed];
 
 fn inflict(fault: Fault, path: &Path) {
     use std::os::unix::fs::FileExt;
@@ -115,11 +116,21 @@ fn a_source_that_changes_while_it_is_verified_is_not() {
                     let inflicts = Inflicts::new(fault, &path, after);
                     let expectations = Expectations::given(std::slice::from_ref(&digest));
                     let options = discless::formats::Options::default();
-                    let outcome =
-                        verify::verify(&source, "medium.iso", &expectations, depth, &options, threads, &inflicts);
+                    let outcome = verify::verify(
+                        &source,
+                        "medium.iso",
+                        &expectations,
+                        depth,
+                        &options,
+                        threads,
+                        &inflicts,
+                    );
                     let error = outcome.map(|verified| verified.verdict).unwrap_err();
                     assert!(fits(fault, change(&error)), "{fault:?} {depth:?}: {error}");
-                    assert!(error.to_string().starts_with("medium.iso: changed while it was read"), "{error}");
+                    assert!(
+                        error.to_string().starts_with("medium.iso: changed while it was read"),
+                        "{error}"
+                    );
                     seen += 1;
                 }
             }
@@ -143,7 +154,8 @@ fn what_was_extracted_of_a_source_that_changed_is_taken_for_no_medium() {
         for in_order in [false, true] {
             let (path, source) = fresh(&lab, &bytes);
             let container = open(&source, "medium.iso").unwrap();
-            let plan = Plan::new(&*container, &ids(&*container), Names::Portable, &Limits::default()).unwrap();
+            let plan =
+                Plan::new(&*container, &ids(&*container), Names::Portable, &Limits::default()).unwrap();
             let out = tempfile::tempdir().unwrap();
             let run = |overwrite, observer: &dyn Observer| -> Result<extract::Extracted> {
                 let options = Options { in_order, overwrite, ..Options::default() };
@@ -193,7 +205,9 @@ fn the_program_says_that_a_download_goes_on_and_its_code_is_two() {
             assert!(ran.out.contains("damaged"), "{}", ran.out);
             continue;
         }
-        ran.is(2).complains("medium.iso: changed while it was read: it had").complains("let the download finish");
+        ran.is(2)
+            .complains("medium.iso: changed while it was read: it had")
+            .complains("let the download finish");
         assert!(!lab.path("out").exists());
     }
 }

@@ -74,7 +74,9 @@ fn identity(lab: &Lab) -> String {
     let container = crate::support::open(&source, "medium.iso").unwrap();
     let ids = discless::nest::to_extract(&*container, &[]).unwrap();
     let limits = discless::Limits::default();
-    discless::extract::Plan::new(&*container, &ids, discless::path::Names::Portable, &limits).unwrap().identity
+    discless::extract::Plan::new(&*container, &ids, discless::path::Names::Portable, &limits)
+        .unwrap()
+        .identity
 }
 
 #[test]

@@ -29,7 +29,8 @@ fn a_destination_that_is_removed_is_said_to_be() {
     let source: discless::source::SharedSource = std::sync::Arc::new(iso(&contents));
     let container = crate::support::open(&source, "medium.iso").unwrap();
     let ids = crate::support::ids(&*container);
-    let plan = Plan::new(&*container, &ids, discless::path::Names::Portable, &discless::Limits::default()).unwrap();
+    let plan =
+        Plan::new(&*container, &ids, discless::path::Names::Portable, &discless::Limits::default()).unwrap();
     for in_order in [false, true] {
         let parent = tempfile::tempdir().unwrap();
         let out = parent.path().join("out");
@@ -74,7 +75,8 @@ fn a_destination_that_may_not_be_written_is_said_to_be_and_nothing_is_left() {
         ran.is(2).complains("closed/out: read-only file system");
         return;
     }
-    let rights = |mode| std::fs::set_permissions(lab.path("closed"), std::fs::Permissions::from_mode(mode)).unwrap();
+    let rights =
+        |mode| std::fs::set_permissions(lab.path("closed"), std::fs::Permissions::from_mode(mode)).unwrap();
     rights(0o555);
     lab.run(&["extract", "medium.iso", "-o", "closed/out"]).is(2).complains("closed/out: permission denied");
     lab.run(&["extract", "medium.iso", "-o", "closed"]).is(2).complains("permission denied");
@@ -92,7 +94,9 @@ fn a_directory_in_the_destination_that_is_closed_is_named() {
     lab.write("medium.zip", &crate::support::zip(&[("a/x", pattern(1, 10)), ("b/y", pattern(2, 10))]));
     std::fs::create_dir_all(lab.path("out/b")).unwrap();
     std::fs::set_permissions(lab.path("out/b"), std::fs::Permissions::from_mode(0o555)).unwrap();
-    lab.run(&["extract", "medium.zip", "-o", "out", "--overwrite=changed"]).is(2).complains("b/y: permission denied");
+    lab.run(&["extract", "medium.zip", "-o", "out", "--overwrite=changed"])
+        .is(2)
+        .complains("b/y: permission denied");
     std::fs::set_permissions(lab.path("out/b"), std::fs::Permissions::from_mode(0o755)).unwrap();
     lab.run(&["extract", "medium.zip", "-o", "out", "--overwrite=changed"]).is(0);
 }

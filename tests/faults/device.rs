@@ -107,7 +107,9 @@ fn a_disk_that_fails_in_the_middle_is_named_spared_and_read_around_where_asked()
     lab.run(&["hash", "disk/medium.iso"]).is(2).complains("input/output error");
     lab.run(&["cat", "disk/medium.iso!/d0/f0.bin"]).is(2).complains("input/output error");
     let any = "0".repeat(64);
-    lab.run(&["extract", "disk/medium.iso", "-o", "verified", "--sha256", &any]).is(2).complains("input/output error");
+    lab.run(&["extract", "disk/medium.iso", "-o", "verified", "--sha256", &any])
+        .is(2)
+        .complains("input/output error");
     assert!(!lab.path("verified").exists());
     // The same command goes on, past it.
     lab.run(&["extract", "disk/medium.iso", "-o", "out", "--keep-going"])
@@ -116,11 +118,22 @@ fn a_disk_that_fails_in_the_middle_is_named_spared_and_read_around_where_asked()
         .says("1 file could not be read");
     want.remove(std::path::Path::new("d0/f0.bin"));
     assert_eq!(standing(&lab.path("out")), want);
-    lab.run(&["extract", "disk/medium.iso", "-o", "kept", "--keep-going", "--keep-unverified", "--sha256", &any])
-        .is(2)
-        .says("the source cannot be read to its end");
+    lab.run(&[
+        "extract",
+        "disk/medium.iso",
+        "-o",
+        "kept",
+        "--keep-going",
+        "--keep-unverified",
+        "--sha256",
+        &any,
+    ])
+    .is(2)
+    .says("the source cannot be read to its end");
     assert_eq!(standing(&lab.path("kept")), want);
-    lab.run(&["extract", "disk/medium.iso", "-o", "gone", "--keep-going", "--sha256", &any]).is(2).says("wrote nothing");
+    lab.run(&["extract", "disk/medium.iso", "-o", "gone", "--keep-going", "--sha256", &any])
+        .is(2)
+        .says("wrote nothing");
     assert!(!lab.path("gone").exists() && !lab.path("gone.part").exists());
     unmounter.unmount().unwrap();
     answering.join().unwrap().unwrap_or_default();

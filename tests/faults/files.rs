@@ -52,7 +52,8 @@ fn a_server_with_few_open_files_answers_one_after_the_other() {
     for line in lines {
         let line = line.unwrap();
         if let Some((_, rest)) = line.split_once("http://127.0.0.1:") {
-            address = rest.split(|c: char| !c.is_ascii_digit()).next().map(|port| format!("127.0.0.1:{port}"));
+            address =
+                rest.split(|c: char| !c.is_ascii_digit()).next().map(|port| format!("127.0.0.1:{port}"));
             break;
         }
     }
@@ -62,7 +63,11 @@ fn a_server_with_few_open_files_answers_one_after_the_other() {
     let mut answered = 0;
     for (number, client) in clients.iter_mut().enumerate() {
         client.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
-        let request = format!("GET /d{}/f{}.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", number % 9, number % 9);
+        let request = format!(
+            "GET /d{}/f{}.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            number % 9,
+            number % 9
+        );
         client.write_all(request.as_bytes()).unwrap();
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).unwrap();

@@ -53,7 +53,8 @@ fn an_extraction_that_is_killed_two_hundred_times_loses_nothing_and_leaves_nothi
                 (true, true) => {
                     after += 1;
                     is_begun(&out, &want);
-                    let files = standing(&out).into_keys().filter(|path| !path.to_string_lossy().ends_with(".part"));
+                    let files =
+                        standing(&out).into_keys().filter(|path| !path.to_string_lossy().ends_with(".part"));
                     assert_eq!(files.count(), want.len(), "a file is missing of what is said to be complete");
                 }
             }
@@ -80,7 +81,9 @@ fn packages_in_packages_go_on_where_a_kill_stopped_them() {
     let lab = Lab::new();
     let mut medium = crate::Medium::new("NESTED");
     for number in 0..6u64 {
-        let inner = contents(20, 200_000).into_iter().map(|(path, bytes)| (path.to_string_lossy().into_owned(), bytes));
+        let inner = contents(20, 200_000)
+            .into_iter()
+            .map(|(path, bytes)| (path.to_string_lossy().into_owned(), bytes));
         let inner: Vec<(String, Vec<u8>)> = inner.collect();
         medium = medium.file(&format!("p{number}.zip"), crate::support::zip(&inner));
     }

@@ -189,8 +189,9 @@ fn what_cannot_be_read_to_its_end_is_never_verified() {
             dying.is_dying.store(true, Ordering::Relaxed);
             let source: SharedSource = dying.clone();
             let options = discless::formats::Options::default();
-            let error = verify::verify(&source, "dying.iso", &expectations, depth, &options, threads, &Silent)
-                .unwrap_err();
+            let error =
+                verify::verify(&source, "dying.iso", &expectations, depth, &options, threads, &Silent)
+                    .unwrap_err();
             assert!(matches!(error.kind(), Kind::Io(_)), "{error}");
             if depth == Depth::Members {
                 assert!(error.to_string().contains("f3.bin"), "{error}");
@@ -211,6 +212,11 @@ fn an_error_of_the_system_keeps_its_place_through_every_layer() {
     dying.is_dying.store(true, Ordering::Relaxed);
     let id = container.entries().iter().position(|entry| entry.path.text() == "f3.bin").unwrap();
     let sub = container.sub_source(EntryId(id), &Limits::default()).unwrap();
-    let error = Error::from(sub.read_at(60_000, &mut [0; 4000]).err().or_else(|| sub.read_at(50_000, &mut [0; 10]).err()).unwrap());
+    let error = Error::from(
+        sub.read_at(60_000, &mut [0; 4000])
+            .err()
+            .or_else(|| sub.read_at(50_000, &mut [0; 10]).err())
+            .unwrap(),
+    );
     assert!(matches!(error.kind(), Kind::Io(io) if io.raw_os_error().is_some()), "{error}");
 }

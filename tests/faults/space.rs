@@ -48,8 +48,16 @@ fn a_disk_that_fills_meanwhile_is_survived_and_the_rerun_completes() {
              rm -rf copy; cp -r small/out copy\n"
         );
         let Some(ran) = in_small(&lab, 7 << 20, &script) else { return };
-        let ran = ran.complains("no space left on device").complains("hint: make room, then run the same command again");
-        let lines: Vec<&str> = ran.out.lines().filter(|line| !line.starts_with("wrote") && !line.contains("ok ") && !line.starts_with("verified")).collect();
+        let ran = ran
+            .complains("no space left on device")
+            .complains("hint: make room, then run the same command again");
+        let lines: Vec<&str> = ran
+            .out
+            .lines()
+            .filter(|line| {
+                !line.starts_with("wrote") && !line.contains("ok ") && !line.starts_with("verified")
+            })
+            .collect();
         assert_eq!(lines, ["code 2", "0", "left", "1", "code 0", "0"], "{more}: {}\n{}", ran.out, ran.err);
         assert_eq!(standing(&lab.path("copy")), digests(&contents));
     }
@@ -65,7 +73,8 @@ fn a_file_larger_than_the_shell_allows_is_said_and_leaves_no_part() {
         .is(2)
         .complains("d0/f0.bin: file too large")
         .complains("hint: make room");
-    let parts = standing(&lab.path("out")).into_keys().filter(|path| path.to_string_lossy().ends_with(".part"));
+    let parts =
+        standing(&lab.path("out")).into_keys().filter(|path| path.to_string_lossy().ends_with(".part"));
     assert_eq!(parts.collect::<Vec<_>>(), [std::path::Path::new(".discless.part")]);
     lab.run(&["extract", "medium.iso", "-o", "out"]).is(0);
     assert_eq!(standing(&lab.path("out")), digests(&contents));

@@ -36,7 +36,9 @@ fn an_interrupted_extraction_is_tidy_says_so_and_goes_on() {
     let want = digests(&contents);
     let digest = crate::sha256(&image);
     let mut stopped = 0;
-    for (round, signal) in [Signal::INT, Signal::TERM, Signal::INT, Signal::TERM].into_iter().cycle().take(12).enumerate() {
+    for (round, signal) in
+        [Signal::INT, Signal::TERM, Signal::INT, Signal::TERM].into_iter().cycle().take(12).enumerate()
+    {
         let verified = round % 2 == 1;
         let mut arguments = vec!["extract", "medium.iso", "-o", "out"];
         if verified {
