@@ -1,8 +1,8 @@
 //! A medium verified and extracted by one reading: what `extract` with a digest and `share add` do. Where the files
 //! go until the verdict is known, and what becomes of them then, is the caller's to say.
 
-use crate::error::{Kind, Result};
-use crate::extract::{self, Completes, Extracted, Plan, Recursion};
+use crate::error::{Error, Kind, Result};
+use crate::extract::{self, Completes, Extracted, Plan, ReadErrors, Recursion};
 use crate::formats;
 use crate::observe::Observer;
 use crate::verify::{Reading, Verdict, Verified, coverage::Coverage};
@@ -88,7 +88,9 @@ pub fn acquire(reading: Reading<'_>, order: &Order<'_>, observer: &dyn Observer)
     } else {
         reading.start();
         let out = write()?;
-        if out.failed.iter().any(|(_, error)| matches!(error.kind(), Kind::Io(_))) {
+        let unread = |(_, error): &(String, Error)| matches!(error.kind(), Kind::Io(_));
+        let failed = container.source().failure().is_some() || out.failed.iter().any(unread);
+        if failed && how.read_errors == ReadErrors::GoOn {
             // What could not be read once is not read again for a digest that nothing can have.
             return Ok(Acquired { out, verified: reading.unreadable()? });
         }

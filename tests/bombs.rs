@@ -56,6 +56,9 @@ fn run(directory: &Path, arguments: &[&str]) -> Ran {
 /// Bytes that files below `root` take, holes not counted.
 fn taken(root: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
+    if !root.exists() {
+        return 0;
+    }
     let steps = walkdir::WalkDir::new(root).into_iter().map(|step| step.unwrap());
     steps.filter(|step| step.file_type().is_file()).map(|step| step.metadata().unwrap().blocks() * 512).sum()
 }
@@ -72,7 +75,7 @@ fn every_command(lab: &Path, name: &str, most: u64) -> Vec<(&'static str, Ran)> 
         let ran = run(lab, &arguments);
         assert!(ran.took < TIME, "{name}: {command} took {:?}", ran.took);
         assert!(matches!(ran.code, Some(0..=3)), "{name}: {command}: {:?} {}", ran.code, ran.err);
-        let bytes = taken(&lab.join("out")).max(0);
+        let bytes = taken(&lab.join("out"));
         assert!(bytes <= most, "{name}: {command} wrote {bytes} bytes");
         out.push((command, ran));
         if lab.join("out").exists() {
@@ -139,7 +142,6 @@ fn zip_of_zeros(names: &[String], megabytes: u64) -> Vec<u8> {
         directory.extend_from_slice(&common);
         directory.extend_from_slice(&(extra.len() as u16).to_le_bytes());
         directory.extend_from_slice(&[0; 10]);
-        directory.extend_from_slice(&[0, 0]);
         directory.extend_from_slice(&u32::try_from(at).unwrap().to_le_bytes());
         directory.extend_from_slice(name.as_bytes());
         directory.extend_from_slice(&extra);

@@ -64,14 +64,16 @@ fn a_server_with_few_open_files_answers_one_after_the_other() {
     for (number, client) in clients.iter_mut().enumerate() {
         client.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
         let request = format!(
-            "GET /d{}/f{}.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            "GET /d{}/f{}.bin HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n",
             number % 9,
             number % 9
         );
         client.write_all(request.as_bytes()).unwrap();
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).unwrap();
-        answered += u32::from(answer.starts_with(b"HTTP/1.1 200"));
+        let is_whole = answer.starts_with(b"HTTP/1.1 200");
+        assert!(is_whole, "{number}: {}", String::from_utf8_lossy(&answer[..answer.len().min(300)]));
+        answered += 1;
         client.shutdown(std::net::Shutdown::Both).unwrap_or_default();
     }
     child.kill().unwrap();
