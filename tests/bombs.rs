@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 const BLOCKS: u64 = 512 << 11;
 /// A run may have so much address space, in KiB.
 const MEMORY: u64 = 2 << 20;
-/// And take so long, on a machine that does other things as well.
-const TIME: Duration = Duration::from_secs(90);
+/// And so many seconds of a processor, whatever else the machine does; most take a tenth of one.
+const SECONDS: u64 = 60;
 
 /// What a run printed, how it ended, and how long that took.
 struct Ran {
@@ -41,7 +41,7 @@ fn run(directory: &Path, arguments: &[&str]) -> Ran {
     let done = Command::new("sh")
         .current_dir(directory)
         .arg("-c")
-        .arg(format!("ulimit -f {BLOCKS}; ulimit -v {MEMORY}; exec \"$0\" \"$@\""))
+        .arg(format!("ulimit -f {BLOCKS}; ulimit -v {MEMORY}; ulimit -t {SECONDS}; exec \"$0\" \"$@\""))
         .arg(env!("CARGO_BIN_EXE_discless"))
         .args(arguments)
         .stdin(Stdio::null())
@@ -73,7 +73,7 @@ fn every_command(lab: &Path, name: &str, most: u64) -> Vec<(&'static str, Ran)> 
         ("extract", vec!["extract", "--recurse", "-o", "out", name]),
     ] {
         let ran = run(lab, &arguments);
-        assert!(ran.took < TIME, "{name}: {command} took {:?}", ran.took);
+        // One that was stopped by its limits has no code.
         assert!(matches!(ran.code, Some(0..=3)), "{name}: {command}: {:?} {}", ran.code, ran.err);
         let bytes = taken(&lab.join("out"));
         assert!(bytes <= most, "{name}: {command} wrote {bytes} bytes");
@@ -235,7 +235,7 @@ fn zips_in_zips_that_grow_at_each_level_end_at_a_lowered_limit_for_all_together(
     let bytes = taken(&lab.path().join("out"));
     assert!(bytes <= 48 << 20, "{bytes} bytes were written");
     let ran = run(lab.path(), &["list", "-r", "42.zip", "--max-unpacked", "40M"]);
-    assert!(ran.took < TIME, "{:?}", ran.took);
+    assert!(ran.code.is_some(), "it was stopped by its limits: {}", ran.err);
 }
 
 /// Sixty-four megabytes of zeros by every compressor that can be had here, by the ending that it goes by.
@@ -381,7 +381,7 @@ fn links_that_lead_in_circles_and_paths_without_end_are_only_names() {
 }
 
 #[test]
-fn a_million_empty_members_are_many_and_no_more_than_may_be() {
+fn twenty_thousand_empty_members_are_listed_and_a_lowered_limit_stops_them() {
     // 46 bytes and a name each: the catalogue itself is what grows.
     let lab = tempfile::tempdir().unwrap();
     let mut tar = Vec::new();
