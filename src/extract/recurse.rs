@@ -1,6 +1,6 @@
 //! Packages that came out of a medium are unpacked beside themselves.
 
-use super::{Extracted, Left, Options, Plan, Sharing, run};
+use super::{Completes, Extracted, Left, Options, Overwrite, Plan, Sharing, run};
 use crate::container::{Container, EntryId, Location};
 use crate::error::{Error, Kind, Result};
 use crate::formats;
@@ -54,6 +54,11 @@ impl Recursion<'_> {
         out: &mut Extracted,
     ) -> Result<()> {
         let Some(mut budget) = budget.deeper() else { return Ok(()) };
+        let mut how = Options { completes: Completes::Now, ..self.how.clone() };
+        if out.resumed && how.overwrite == Overwrite::Never {
+            // What stands there was begun by the run that was interrupted, and some of it is complete.
+            how.overwrite = Overwrite::Changed;
+        }
         // Also of contents that are kept once: each package is unpacked beside itself.
         let shared = plan.shared.iter().filter(|shared| shared.sharing == Sharing::Content);
         for item in plan.files.iter().chain(shared.map(|shared| &shared.item)) {
@@ -80,7 +85,8 @@ impl Recursion<'_> {
             budget.unpack(self.how.linking.bytes(&nested))?;
             let local = contents_of(plan, &item.local);
             let into = below.join(&local);
-            let mut done = run(&*inner, &nested, &into, self.how, self.observer)?;
+            let mut done = run(&*inner, &nested, &into, &how, self.observer)?;
+            done.resumed |= out.resumed;
             self.unpack(&inner, &nested, &into, &mut budget, &mut done)?;
             add(out, done, &name, &local);
         }
