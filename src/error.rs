@@ -60,8 +60,28 @@ pub enum Kind {
     Usage(String),
     /// Possible, but it would harm the user's data.
     Refused(Refusal),
+    /// The source is not what it was when it was opened: what was read is of no one file.
+    Changed(Change),
     /// Stopped by the user.
     Cancelled,
+}
+
+/// How a source changed while it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It has more or fewer bytes: a download that goes on, a file that was cut.
+    Size {
+        /// Bytes when it was opened.
+        was: u64,
+        /// Bytes now.
+        is: u64,
+    },
+    /// Somebody wrote to it.
+    Written,
+    /// Its size and time are the same, and something was changed all the same: its content, its name, who may read it.
+    Touched,
+    /// Another file has its name now.
+    Replaced,
 }
 
 /// What a file that is no medium is instead.
@@ -110,6 +130,8 @@ pub enum Refusal {
     },
     /// A share is made of a directory that is new or empty, and this one is not.
     NotNew(PathBuf),
+    /// The destination was removed while it was written to.
+    Gone(PathBuf),
     /// The directory is no share.
     NoShare(PathBuf),
     /// Another program changes the share.
@@ -308,6 +330,7 @@ impl Error {
             }),
             Kind::Usage(message) => Kind::Usage(message.clone()),
             Kind::Refused(refusal) => Kind::Refused(refusal.clone()),
+            Kind::Changed(change) => Kind::Changed(*change),
             Kind::Cancelled => Kind::Cancelled,
         };
         Self(Box::new(Inner { kind, place: self.0.place.clone() }))
@@ -371,6 +394,7 @@ impl fmt::Display for Refusal {
             Self::NotNew(path) => {
                 write!(f, "{} is not empty: a share is made of a new directory", path.display())
             }
+            Self::Gone(path) => write!(f, "{} was removed while it was written to", path.display()),
             Self::NoShare(path) => write!(f, "{} is no share", path.display()),
             Self::Locked { share, by } => {
                 let by = if by.is_empty() { "another program" } else { by };
@@ -406,6 +430,18 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("changed while it was read: ")?;
+        match self {
+            Self::Size { was, is } => write!(f, "it had {was} bytes and has {is} now"),
+            Self::Written => f.write_str("it was written to"),
+            Self::Touched => f.write_str("its content, its name or its rights"),
+            Self::Replaced => f.write_str("another file has its name now"),
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -423,15 +459,20 @@ impl fmt::Display for Kind {
             Self::Io(error) => f.write_str(&io_words(error)),
             Self::Usage(message) => f.write_str(message),
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::Changed(change) => change.fmt(f),
             Self::Cancelled => f.write_str("interrupted"),
         }
     }
 }
 
-/// The operating system's words without the Rust ones (`(os error 2)`).
+/// The operating system's words without the Rust ones (`(os error 2)`), and without their capital. Words of
+/// our own may begin with a name and stay as they are.
 fn io_words(error: &io::Error) -> String {
     let text = error.to_string();
     let words = text.split(" (os error").next().unwrap_or(&text);
+    if error.raw_os_error().is_none() {
+        return words.to_owned();
+    }
     let mut letters = words.chars();
     match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),
@@ -508,5 +549,11 @@ mod tests {
     fn the_systems_words_come_without_their_number() {
         let error = Error::from(io::Error::from_raw_os_error(2));
         assert_eq!(error.to_string(), "no such file or directory");
+    }
+
+    #[test]
+    fn a_name_at_the_start_of_our_own_words_keeps_its_capital() {
+        let error = Error::from(io::Error::other("Program Files/x is not written"));
+        assert_eq!(error.to_string(), "Program Files/x is not written");
     }
 }

@@ -18,7 +18,7 @@ pub mod formats;
 pub mod guard;
 pub mod inside;
 pub mod inspect;
-mod limits;
+pub mod limits;
 pub mod medium;
 #[cfg(all(feature = "mount", target_os = "linux"))]
 pub mod mount;

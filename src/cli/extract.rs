@@ -11,10 +11,12 @@ use discless::acquire::{self, Accept, Acquired, Order};
 use discless::container::{Container, Severity};
 use discless::digest::Value;
 use discless::error::{Kind, Refusal};
-use discless::extract::{Extracted, Linking, Options, Overwrite, Plan, Recursion, Staging};
+use discless::extract::{
+    Completes, Extracted, Linking, Options, Overwrite, Plan, ReadErrors, Recursion, Staging,
+};
 use discless::nest::{self, What};
 use discless::path::Names;
-use discless::source::SharedSource;
+use discless::source::{READING, SharedSource};
 use discless::verify::{Check, Expectations, Reader, Reading, Verdict};
 use discless::{Error, Result, extract, formats, medium, report, verify};
 use std::path::{Path, PathBuf};
@@ -130,6 +132,8 @@ fn how(ui: &Ui, args: &Extract) -> Options {
         digests: args.manifest.is_some(),
         in_order: false,
         threads: ui.threads,
+        read_errors: if args.keep_going { ReadErrors::GoOn } else { ReadErrors::Stop },
+        completes: Completes::Now,
     }
 }
 
@@ -150,12 +154,15 @@ fn plain(
     let plan = plan(args, name, &**container, options)?;
     let mut out = Extracted::default();
     if !args.dry_run {
-        let how = how(ui, args);
+        let completes = if args.recurse { Completes::Later } else { Completes::Now };
+        let how = Options { completes, ..how(ui, args) };
         let progress = ui.progress("extract");
-        out = extract::run(&**container, &plan, &destination, &how, &progress)?;
+        let written = extract::run(&**container, &plan, &destination, &how, &progress);
+        out = written.map_err(|error| of_source(error, name))?;
         if args.recurse {
             let recursion = Recursion { how: &how, options, observer: &progress };
             recursion.run(container, &plan, &destination, &mut out)?;
+            extract::complete(&destination)?;
         }
     }
     Ok(Done {
@@ -168,6 +175,13 @@ fn plain(
         kept: true,
         damaged: damaged(&**container),
     })
+}
+
+/// Says of which source an error is that the source is to blame for; others name a file of the destination.
+fn of_source(error: Error, name: &str) -> Error {
+    let place = error.place();
+    let of_source = place.structure == READING || matches!(error.kind(), Kind::Changed(_));
+    if of_source && !place.medium.starts_with(name) { error.of(name) } else { error }
 }
 
 fn damaged(container: &dyn Container) -> Vec<discless::container::Finding> {
@@ -216,7 +230,16 @@ fn verified(
         threads: ui.threads,
     };
     let progress = ui.progress("extract");
-    let acquired = acquire::acquire(reading, &order, &progress)?;
+    let acquired = match acquire::acquire(reading, &order, &progress) {
+        Ok(acquired) => acquired,
+        Err(error) => {
+            if matches!(error.kind(), Kind::Changed(_)) && staging.path() != destination {
+                // Nothing can vouch for it, and no later run can go on with it.
+                staging.discard()?;
+            }
+            return Err(of_source(error, name));
+        }
+    };
     drop(progress);
     let kept = acquired.is_kept(order.accept);
     let Acquired { mut out, verified } = acquired;
@@ -287,6 +310,11 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
     few(ui, renamed.chain(left));
     for (path, error) in &out.failed {
         ui.complain(&Error::from(std::io::Error::other(format!("{path} is not written: {error}"))));
+    }
+    // The first is enough: it names the flag.
+    let limit = |(_, error): &&(String, Error)| matches!(error.kind(), Kind::Limit { .. });
+    if let Some(hint) = out.failed.iter().find(limit).and_then(|(_, error)| hints::hint(error)) {
+        ui.hint(&hint);
     }
     ui.answer(&show::checks(checks))?;
     let shown = format!("{}/", destination.display());

@@ -6,7 +6,7 @@ use super::{Exit, hints};
 use discless::container::{Container, Entry, EntryKind, Severity};
 use discless::formats::{Options, Tree};
 use discless::inside::{self, Budget};
-use discless::{Limits, Result, nest, report};
+use discless::{Result, nest, report};
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
@@ -20,8 +20,7 @@ pub(super) fn options(ui: &Ui, opening: &Opening) -> Options {
         TreeName::Enhanced => Tree::Enhanced,
         TreeName::Iso9660 => Tree::Iso9660,
     });
-    let limits = Limits { unpacked_bytes: opening.max_unpacked, ..Limits::default() };
-    Options { limits, tree, threads: ui.threads, ..Options::default() }
+    Options { limits: opening.limits.limits(), tree, threads: ui.threads, ..Options::default() }
 }
 
 pub(super) fn run(ui: &Ui, args: &List) -> Result<Exit> {

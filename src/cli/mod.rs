@@ -77,6 +77,7 @@ impl Exit {
             | Kind::Limit { .. }
             | Kind::NotFound { .. }
             | Kind::Io(_)
+            | Kind::Changed(_)
             | Kind::Usage(_)
             | Kind::Refused(_) => Self::Failed,
             Kind::Cancelled => Self::Interrupted,
@@ -89,9 +90,8 @@ pub(crate) fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let exit = if error.use_stderr() { Exit::Failed } else { Exit::Good };
-            // Where even this cannot be printed nobody listens.
-            let _ = error.print();
+            let is_read = ui::print_usage(&error);
+            let exit = if error.use_stderr() || !is_read { Exit::Failed } else { Exit::Good };
             return ExitCode::from(exit.code());
         }
     };

@@ -264,10 +264,26 @@ pub(crate) fn report_panics() {
             return;
         }
         let at = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
-        eprintln!("error: internal error{at}");
-        eprintln!("  this is a fault of discless {}, not of the medium", report::VERSION);
-        eprintln!("hint: please report it with the command line and, if you may, the medium");
+        let text = format!(
+            "error: internal error{at}\n  this is a fault of discless {}, not of the medium\n\
+             hint: please report it with the command line and, if you may, the medium\n",
+            report::VERSION
+        );
+        // Where nobody listens a second panic would help nobody.
+        let _ = io::stderr().write_all(text.as_bytes());
     }));
+}
+
+/// Help, or what is wrong with the arguments; false where nobody can have read it, which is said.
+pub(crate) fn print_usage(usage: &clap::Error) -> bool {
+    match usage.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let text = format!("error: {}\n", Error::from(error));
+            let _ = io::stderr().write_all(text.as_bytes());
+            false
+        }
+        _ => true,
+    }
 }
 
 /// True where the reader of our output has gone.

@@ -1,7 +1,7 @@
 //! Packages that came out of a medium are unpacked beside themselves.
 
 use super::destination::At;
-use super::{Extracted, Left, Options, Plan, Sharing, run_at};
+use super::{Completes, Extracted, Left, Options, Overwrite, Plan, Sharing, run_at};
 use crate::container::{Container, EntryId, Location};
 use crate::error::{Error, Kind, Result};
 use crate::formats;
@@ -65,6 +65,11 @@ impl Recursion<'_> {
         out: &mut Extracted,
     ) -> Result<()> {
         let Some(mut budget) = budget.deeper() else { return Ok(()) };
+        let mut how = Options { completes: Completes::Now, ..self.how.clone() };
+        if out.resumed && how.overwrite == Overwrite::Never {
+            // What stands there was begun by the run that was interrupted, and some of it is complete.
+            how.overwrite = Overwrite::Changed;
+        }
         // Also of contents that are kept once: each package is unpacked beside itself.
         let shared = plan.shared.iter().filter(|shared| shared.sharing == Sharing::Content);
         for item in plan.files.iter().chain(shared.map(|shared| &shared.item)) {
@@ -91,7 +96,8 @@ impl Recursion<'_> {
             let local = contents_of(plan, &item.local);
             let into = below.path.join(&local);
             let at = At::Below(below.root, &local);
-            let mut done = run_at(&*inner, &nested, (&at, &into), self.how, self.observer)?;
+            let mut done = run_at(&*inner, &nested, (&at, &into), &how, self.observer)?;
+            done.resumed |= out.resumed;
             let root = below.root.open_dir(&local);
             let root = root.map_err(|error| Error::from(error).of(&into.to_string_lossy()))?;
             self.unpack(&inner, &nested, &Below { root: &root, path: into }, &mut budget, &mut done)?;

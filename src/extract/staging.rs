@@ -1,6 +1,6 @@
 //! Files that are not trusted yet stand beside the destination, under its name with `.part`.
 
-use super::destination::{Overwrite, create, part_name};
+use super::destination::{self, Overwrite, create, part_name};
 use crate::error::{Error, Kind, Refusal, Result};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -26,15 +26,16 @@ impl Staging {
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(_) => return Err(Error::new(Kind::Refused(Refusal::NotADirectory(destination.to_owned())))),
         };
-        let destination = destination.to_owned();
         if occupied {
+            // A run that was killed when all was done.
+            destination::settle_good(destination)?;
             if overwrite == Overwrite::Never {
-                return Err(Error::new(Kind::Refused(Refusal::NotEmpty(destination))));
+                return Err(Error::new(Kind::Refused(Refusal::NotEmpty(destination.to_owned()))));
             }
-            return Ok(Self { destination, beside: None });
+            return Ok(Self { destination: destination.to_owned(), beside: None });
         }
-        let beside = Self::beside(&destination);
-        Ok(Self { destination, beside })
+        let beside = Self::beside(destination);
+        Ok(Self { destination: destination.to_owned(), beside })
     }
 
     /// Where the files of a new or empty `destination` stand until then; `None` where it has no name, as `..`.
@@ -56,13 +57,15 @@ impl Staging {
     /// # Errors
     /// What the operating system said.
     pub fn keep(self) -> Result<()> {
-        let Some(beside) = &self.beside else { return Ok(()) };
         let wrong = |error: io::Error| Error::from(error).of(&self.destination.to_string_lossy());
+        let Some(beside) = &self.beside else { return destination::complete(&self.destination) };
+        destination::call_good(beside).map_err(wrong)?;
         match std::fs::remove_dir(&self.destination) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrong(error)),
             _ => {}
         }
-        std::fs::rename(beside, &self.destination).map_err(wrong)
+        std::fs::rename(beside, &self.destination).map_err(wrong)?;
+        destination::settle_good(&self.destination)
     }
 
     /// The files are not good: they go. Only what stands beside the destination is removed.
@@ -70,7 +73,7 @@ impl Staging {
     /// # Errors
     /// What the operating system said.
     pub fn discard(self) -> Result<()> {
-        let Some(beside) = &self.beside else { return Ok(()) };
+        let Some(beside) = &self.beside else { return destination::complete(&self.destination) };
         match std::fs::remove_dir_all(beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Error::from(error).of(&beside.to_string_lossy()))
