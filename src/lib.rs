@@ -27,6 +27,7 @@ pub mod observe;
 pub mod page;
 pub mod path;
 pub mod report;
+pub mod sandbox;
 pub mod select;
 #[cfg(feature = "serve")]
 pub mod serve;

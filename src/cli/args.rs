@@ -79,6 +79,9 @@ pub(crate) struct Global {
     /// Threads to use; 0 means as many as there are processors
     #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) threads: usize,
+    /// Do not have the kernel confine it to its files (Linux; see -v)
+    #[arg(long, global = true)]
+    pub(crate) no_sandbox: bool,
 }
 
 /// When something is done.

@@ -1,7 +1,9 @@
 //! `discless extract`.
 
 use super::args::{Extract, LinkChoice, NamesChoice, OverwriteChoice};
+use super::confine::Confined;
 use super::list::options;
+use super::output::Outputs;
 use super::ui::Ui;
 use super::verify::{add_beside, exit, expectations, open};
 use super::{Exit, hints, show};
@@ -33,12 +35,12 @@ struct Done {
     damaged: Vec<discless::container::Finding>,
 }
 
-pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
+pub(super) fn run(ui: &Ui, args: &Extract, confined: &mut Confined) -> Result<Exit> {
     let options = options(ui, &args.opening);
     let named = open(&args.source, &args.expected, &options)?;
     let options = options.at(named.surroundings.clone());
     let name = named.name.clone();
-    let destination = args.output.clone().unwrap_or_else(|| default_destination(&named.file_name));
+    let destination = destination(args);
     let mut expected = expectations(&args.expected, &named.name)?;
     if !args.expected.key.is_empty() {
         add_beside(&args.expected, &name, &mut expected)?;
@@ -61,10 +63,30 @@ pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
             ui.note("interrupted; the same command again goes on where it stopped");
         }
     })?;
-    if let Some(manifest) = args.manifest.as_ref().filter(|_| !args.dry_run) {
-        write_manifest(manifest, &done.out.digests, overwrite(args))?;
+    if done.kept {
+        confined.directories.keep();
+    }
+    if let Some(manifest) = args.manifest.as_ref().filter(|_| !args.dry_run && done.kept) {
+        write_manifest(manifest, &done.out.digests, overwrite(args), &confined.outputs)?;
     }
     tell(ui, args, &done)
+}
+
+/// Where files go: known from the arguments alone, before anything is read.
+pub(super) fn destination(args: &Extract) -> PathBuf {
+    args.output.clone().unwrap_or_else(|| {
+        let (outer, members) = nest::split(&args.source);
+        let path = Path::new(outer);
+        match members.last() {
+            None if path.is_dir() => {
+                default_destination(&path.file_name().map_or(outer.into(), |name| name.to_string_lossy()))
+            }
+            last => {
+                let path = last.unwrap_or(&outer);
+                default_destination(path.rsplit(['/', '\\']).next().unwrap_or(path))
+            }
+        }
+    })
 }
 
 /// `./NAME/`, NAME being the source's without its extension; standard input has no name.
@@ -240,7 +262,12 @@ fn verified(
 }
 
 /// A list as `sha256sum` writes it, of files below the destination.
-fn write_manifest(manifest: &Path, digests: &[(PathBuf, Value)], overwrite: Overwrite) -> Result<()> {
+fn write_manifest(
+    manifest: &Path,
+    digests: &[(PathBuf, Value)],
+    overwrite: Overwrite,
+    outputs: &Outputs,
+) -> Result<()> {
     let name = manifest.to_string_lossy();
     if overwrite == Overwrite::Never && manifest.exists() {
         return Err(Error::new(Kind::Refused(Refusal::Exists(manifest.to_owned()))));
@@ -249,6 +276,9 @@ fn write_manifest(manifest: &Path, digests: &[(PathBuf, Value)], overwrite: Over
         verify::gnu_line(value, &local.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/"))
     };
     let text: String = digests.iter().map(line).collect();
+    if outputs.has(manifest) {
+        return outputs.write_new(manifest, text.as_bytes());
+    }
     extract::write_whole(manifest, text.as_bytes()).map_err(|error| error.of(&name))
 }
 

@@ -7,6 +7,7 @@ use crate::source::Source;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::FileTimes;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,53 @@ pub enum Overwrite {
     Changed,
     /// All are replaced.
     Always,
+}
+
+/// Where a destination is.
+pub(super) enum At<'a> {
+    /// Where the user says.
+    Path(&'a Path),
+    /// Below a destination: links that came into it lead nowhere else.
+    Below(&'a Dir, &'a Path),
+}
+
+impl At<'_> {
+    /// What stands in it; `NotFound` where it is not there.
+    fn names(&self) -> io::Result<Box<dyn Iterator<Item = io::Result<OsString>>>> {
+        Ok(match self {
+            Self::Path(path) => Box::new(std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name()))),
+            Self::Below(dir, path) => Box::new(dir.read_dir(path)?.map(|entry| Ok(entry?.file_name()))),
+        })
+    }
+
+    /// The text of a file in it, where there is one.
+    fn read(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Path(path) => std::fs::read_to_string(path.join(name)).ok(),
+            Self::Below(dir, path) => dir.read_to_string(path.join(name)).ok(),
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        match self {
+            Self::Path(path) => std::fs::rename(path.join(from), path.join(to)),
+            Self::Below(dir, path) => dir.rename(path.join(from), dir, path.join(to)),
+        }
+    }
+
+    fn make(&self) -> io::Result<()> {
+        match self {
+            Self::Path(path) => std::fs::create_dir_all(path),
+            Self::Below(dir, path) => dir.create_dir_all(path),
+        }
+    }
+
+    fn open(&self) -> io::Result<Dir> {
+        match self {
+            Self::Path(path) => Dir::open_ambient_dir(path, ambient_authority()),
+            Self::Below(dir, path) => dir.open_dir(path),
+        }
+    }
 }
 
 /// Stands in the destination while it is not complete, and says of which medium.
@@ -50,33 +98,30 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Opens or makes `path`, where `need` bytes are to be written; with blocks of that size shared with `source`,
-    /// where that may be.
+    /// Opens or makes what is `at` that place and shown as `path`, where `need` bytes are to be written; with blocks of
+    /// that size shared with `source`, where that may be.
     ///
     /// # Errors
     /// `Refused` where something stands there that is not ours, or where there is too little room.
     pub(super) fn open(
-        path: &Path,
+        (at, path): (&At<'_>, &Path),
         plan: &Plan,
         (source, need): (&dyn Source, &dyn Fn(Option<u64>) -> u64),
         overwrite: Overwrite,
     ) -> Result<Self> {
         let wrong = |error: io::Error| Error::from(error).of(&path.to_string_lossy());
         let mut resumed = false;
-        match std::fs::read_dir(path) {
-            Ok(mut listing) => {
-                let good = std::fs::read_to_string(path.join(GOOD)).ok();
-                if good.as_deref() == Some(&plan.identity) {
-                    std::fs::rename(path.join(GOOD), path.join(MARKER)).map_err(wrong)?;
+        match at.names() {
+            Ok(mut names) => {
+                if at.read(GOOD).as_deref() == Some(&plan.identity) {
+                    at.rename(GOOD, MARKER).map_err(wrong)?;
                 }
-                let marker = std::fs::read_to_string(path.join(MARKER)).ok();
+                let marker = at.read(MARKER);
                 resumed = marker.as_deref() == Some(&plan.identity);
                 let begun = marker.is_some_and(|marker| plan.identity.starts_with(&marker));
                 // A run that was killed while it wrote the marker wrote nothing else.
-                let begun = |file: io::Result<std::fs::DirEntry>| {
-                    begun && file.is_ok_and(|file| file.file_name() == MARKER)
-                };
-                let empty = listing.next().is_none_or(begun) && listing.next().is_none();
+                let begun = |name: io::Result<OsString>| begun && name.is_ok_and(|name| name == MARKER);
+                let empty = names.next().is_none_or(begun) && names.next().is_none();
                 if !empty && !resumed && overwrite == Overwrite::Never {
                     return Err(Error::new(Kind::Refused(Refusal::NotEmpty(path.to_owned()))));
                 }
@@ -86,14 +131,14 @@ impl Destination {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 check_room(path, source, need)?;
-                std::fs::create_dir_all(path).map_err(wrong)?;
+                at.make().map_err(wrong)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory || path.is_file() => {
                 return Err(Error::new(Kind::Refused(Refusal::NotADirectory(path.to_owned()))));
             }
             Err(error) => return Err(wrong(error)),
         }
-        let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(wrong)?;
+        let root = at.open().map_err(wrong)?;
         let destination = Self {
             own_block: blocks::among(&root),
             root: Arc::new(root),
@@ -208,7 +253,7 @@ impl Destination {
             }
         }
         match completes {
-            Completes::Now => complete(&self.path),
+            Completes::Now => gone(self.root.remove_file(MARKER), &self.path.join(MARKER)),
             Completes::Later => Ok(()),
         }
     }
@@ -234,7 +279,12 @@ pub fn complete(destination: &Path) -> Result<()> {
 
 fn remove_marker(destination: &Path, marker: &str) -> Result<()> {
     let marker = destination.join(marker);
-    match std::fs::remove_file(&marker) {
+    gone(std::fs::remove_file(&marker), &marker)
+}
+
+/// What came of removing `marker`, which need not have been there.
+fn gone(removed: io::Result<()>, marker: &Path) -> Result<()> {
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::from(error).of(&marker.to_string_lossy()))
         }

@@ -26,7 +26,7 @@ use crate::path::Names;
 use crate::sink::{Sink, Want};
 use crate::source::{self, SharedSource};
 use crate::walk::walk;
-use destination::Destination;
+use destination::{At, Destination};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
@@ -151,6 +151,17 @@ pub fn run(
     container: &dyn Container,
     plan: &Plan,
     destination: &Path,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Extracted> {
+    run_at(container, plan, (&At::Path(destination), destination), options, observer)
+}
+
+/// As [`run`], for a destination that is below another one, too.
+fn run_at(
+    container: &dyn Container,
+    plan: &Plan,
+    destination: (&At<'_>, &Path),
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Extracted> {

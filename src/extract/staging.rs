@@ -1,8 +1,10 @@
 //! Files that are not trusted yet stand beside the destination, under its name with `.part`.
 
-use super::destination::{self, Overwrite};
+use super::destination::{self, Overwrite, create, part_name};
 use crate::error::{Error, Kind, Refusal, Result};
-use std::io;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Where files go until the verdict is known.
@@ -32,14 +34,15 @@ impl Staging {
             }
             return Ok(Self { destination: destination.to_owned(), beside: None });
         }
-        let destination = destination.to_owned();
-        let mut name = destination.file_name().unwrap_or_default().to_owned();
-        if name.is_empty() {
-            return Ok(Self { destination, beside: None });
-        }
+        Ok(Self { destination: destination.to_owned(), beside: Self::beside(destination) })
+    }
+
+    /// Where the files of a new or empty `destination` stand until then; `None` where it has no name, as `..`.
+    #[must_use]
+    pub fn beside(destination: &Path) -> Option<PathBuf> {
+        let mut name = destination.file_name()?.to_owned();
         name.push(".part");
-        let beside = destination.with_file_name(name);
-        Ok(Self { destination, beside: Some(beside) })
+        Some(destination.with_file_name(name))
     }
 
     /// The directory to write to.
@@ -84,7 +87,15 @@ impl Staging {
 /// # Errors
 /// What the operating system said.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let part = path.with_file_name(super::destination::part_name(path, 0));
-    std::fs::write(&part, bytes)?;
-    Ok(std::fs::rename(&part, path)?)
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = Dir::open_ambient_dir(above, ambient_authority())?;
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let part = part_name(path, 0);
+    // What an interrupted run left goes, and so does a link that somebody put there: it is not followed.
+    match directory.remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    create(&directory, &part)?.write_all(bytes)?;
+    Ok(directory.rename(&part, &directory, name)?)
 }

@@ -9,6 +9,7 @@ mod known;
 mod pieces;
 mod raw_sectors;
 mod spool;
+mod temporary;
 
 pub use counting::Counting;
 pub use derived::Derived;
@@ -19,6 +20,9 @@ pub use known::{Digesting, Known};
 pub use pieces::{Piece, Pieces};
 pub use raw_sectors::{RawLayout, RawSectors};
 pub use spool::{Spool, spool};
+pub use temporary::temporary_file;
+#[cfg(target_os = "linux")]
+pub use temporary::{Area, prepare_temporary_files};
 
 use crate::digest::Value;
 use crate::error::{Error, Result};
