@@ -7,6 +7,7 @@ use crate::source::Source;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::FileTimes;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,29 @@ pub(super) enum At<'a> {
 }
 
 impl At<'_> {
+    /// What stands in it; `NotFound` where it is not there.
+    fn names(&self) -> io::Result<Box<dyn Iterator<Item = io::Result<OsString>>>> {
+        Ok(match self {
+            Self::Path(path) => Box::new(std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name()))),
+            Self::Below(dir, path) => Box::new(dir.read_dir(path)?.map(|entry| Ok(entry?.file_name()))),
+        })
+    }
+
+    /// The text of a file in it, where there is one.
+    fn read(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Path(path) => std::fs::read_to_string(path.join(name)).ok(),
+            Self::Below(dir, path) => dir.read_to_string(path.join(name)).ok(),
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        match self {
+            Self::Path(path) => std::fs::rename(path.join(from), path.join(to)),
+            Self::Below(dir, path) => dir.rename(path.join(from), dir, path.join(to)),
+        }
+    }
+
     fn make(&self) -> io::Result<()> {
         match self {
             Self::Path(path) => match prepared(path) {
@@ -105,38 +129,34 @@ impl Destination {
     ) -> Result<Self> {
         let wrong = |error: io::Error| Error::from(error).of(&path.to_string_lossy());
         let mut resumed = false;
-        let no_directory = |error: &io::Error| error.kind() == io::ErrorKind::NotADirectory || path.is_file();
-        let root = match at.open().and_then(|root| Ok((root.entries()?, root))) {
-            Ok((mut listing, root)) => {
-                let said = |name: &str| root.read_to_string(name).ok();
-                if said(GOOD).as_deref() == Some(&plan.identity) {
-                    root.rename(GOOD, &root, MARKER).map_err(wrong)?;
+        match at.names() {
+            Ok(mut names) => {
+                if at.read(GOOD).as_deref() == Some(&plan.identity) {
+                    at.rename(GOOD, MARKER).map_err(wrong)?;
                 }
-                let marker = said(MARKER);
+                let marker = at.read(MARKER);
                 resumed = marker.as_deref() == Some(&plan.identity);
                 let begun = marker.is_some_and(|marker| plan.identity.starts_with(&marker));
                 // A run that was killed while it wrote the marker wrote nothing else.
-                let begun = |file: io::Result<cap_std::fs::DirEntry>| {
-                    begun && file.is_ok_and(|file| file.file_name() == MARKER)
-                };
-                let empty = listing.next().is_none_or(begun) && listing.next().is_none();
+                let begun = |name: io::Result<OsString>| begun && name.is_ok_and(|name| name == MARKER);
+                let empty = names.next().is_none_or(begun) && names.next().is_none();
                 if !empty && !resumed && overwrite == Overwrite::Never {
                     return Err(Error::new(Kind::Refused(Refusal::NotEmpty(path.to_owned()))));
                 }
                 if !resumed && overwrite == Overwrite::Never {
                     check_room(path, source, need)?;
                 }
-                root
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 check_room(path, source, need)?;
-                at.make().and_then(|()| at.open()).map_err(wrong)?
+                at.make().map_err(wrong)?;
             }
-            Err(error) if no_directory(&error) => {
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory || path.is_file() => {
                 return Err(Error::new(Kind::Refused(Refusal::NotADirectory(path.to_owned()))));
             }
             Err(error) => return Err(wrong(error)),
-        };
+        }
+        let root = at.open().map_err(wrong)?;
         let destination = Self {
             own_block: blocks::among(&root),
             root: Arc::new(root),
@@ -251,12 +271,7 @@ impl Destination {
             }
         }
         match completes {
-            Completes::Now => match self.root.remove_file(MARKER) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(Error::from(error).of(&self.shown(Path::new(MARKER))))
-                }
-                _ => Ok(()),
-            },
+            Completes::Now => gone(self.root.remove_file(MARKER), &self.path.join(MARKER)),
             Completes::Later => Ok(()),
         }
     }
@@ -282,7 +297,12 @@ pub fn complete(destination: &Path) -> Result<()> {
 
 fn remove_marker(destination: &Path, marker: &str) -> Result<()> {
     let marker = destination.join(marker);
-    match std::fs::remove_file(&marker) {
+    gone(std::fs::remove_file(&marker), &marker)
+}
+
+/// What came of removing `marker`, which need not have been there.
+fn gone(removed: io::Result<()>, marker: &Path) -> Result<()> {
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::from(error).of(&marker.to_string_lossy()))
         }

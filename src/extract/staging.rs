@@ -34,8 +34,7 @@ impl Staging {
             }
             return Ok(Self { destination: destination.to_owned(), beside: None });
         }
-        let beside = Self::beside(destination);
-        Ok(Self { destination: destination.to_owned(), beside })
+        Ok(Self { destination: destination.to_owned(), beside: Self::beside(destination) })
     }
 
     /// Where the files of a new or empty `destination` stand until then; `None` where it has no name, as `..`.
