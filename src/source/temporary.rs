@@ -23,8 +23,9 @@ pub use area::{Area, prepare_temporary_files};
 #[cfg(target_os = "linux")]
 mod area {
     use super::{File, io};
-    use rustix::fs::{Mode, OFlags, openat};
+    use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, fstat, openat};
     use std::os::fd::OwnedFd;
+    use std::path::Path;
     use std::sync::{Arc, OnceLock};
 
     static AREA: OnceLock<Arc<OwnedFd>> = OnceLock::new();
@@ -58,6 +59,7 @@ mod area {
         if let Some(area) = AREA.get() {
             return Ok(Area::Unnamed(area.clone()));
         }
+        sweep();
         let (named, area) = make()?;
         named.close()?;
         if file(&area).is_ok() {
@@ -72,11 +74,40 @@ mod area {
         Ok(Area::Named(named))
     }
 
+    /// What these directories are called.
+    const PREFIX: &str = ".discless-temporary-";
+    /// Names of the temporary directory that are looked at.
+    const MOST_NAMES: usize = 10_000;
+
+    /// A directory that is locked as long as it is open: that tells it from one that a killed process left.
     fn make() -> io::Result<(tempfile::TempDir, Arc<OwnedFd>)> {
-        let named = tempfile::Builder::new().prefix("discless-").tempdir()?;
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        let area = openat(rustix::fs::CWD, named.path(), flags, Mode::empty())?;
-        Ok((named, Arc::new(area)))
+        loop {
+            let named = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
+            let area = open(named.path())?;
+            // Another process may have taken it for such a one in between.
+            if flock(&area, FlockOperation::NonBlockingLockExclusive).is_ok() && fstat(&area)?.st_nlink > 0 {
+                return Ok((named, Arc::new(area)));
+            }
+        }
+    }
+
+    fn open(path: &Path) -> io::Result<OwnedFd> {
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(openat(CWD, path, flags, Mode::empty())?)
+    }
+
+    /// Removes the directories that killed processes left; nothing was ever in them.
+    fn sweep() {
+        let Ok(names) = std::fs::read_dir(tempfile::env::temp_dir()) else { return };
+        let ours =
+            |entry: &std::fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        for entry in names.take(MOST_NAMES).filter_map(Result::ok).filter(ours) {
+            let Ok(directory) = open(&entry.path()) else { continue };
+            if flock(&directory, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                // One that is not empty, or not ours, stays.
+                let _ = std::fs::remove_dir(entry.path());
+            }
+        }
     }
 }
 
