@@ -140,6 +140,17 @@ pub(crate) struct Opening {
     pub(crate) max_unpacked: Option<u64>,
 }
 
+/// What encrypted members are tried with.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct Passwords {
+    /// A password of encrypted members; several are tried in turn. Other users of this machine see it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) password: Vec<String>,
+    /// A file of passwords, one a line [default: what DISCLESS_PASSWORD_FILE names]
+    #[arg(long, value_name = "FILE", hide_default_value = true)]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
 /// A number of bytes, or of K, M, G, T (1024 and its powers); `unlimited`.
 fn size(text: &str) -> Result<u64, String> {
     if text == "unlimited" {
@@ -192,6 +203,8 @@ pub(crate) struct Inspect {
     pub(crate) facts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -213,6 +226,8 @@ pub(crate) struct List {
     pub(crate) recurse: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 /// What the source ought to be.
@@ -339,6 +354,8 @@ pub(crate) struct Verify {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 const MEMORY: &str = "\
@@ -383,6 +400,8 @@ pub(crate) struct Extract {
     pub(crate) expected: Expected,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -420,6 +439,8 @@ pub(crate) struct Cat {
     pub(crate) member: String,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[cfg(feature = "serve")]
@@ -540,4 +561,6 @@ pub(crate) struct Mount {
     pub(crate) allow_other: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }

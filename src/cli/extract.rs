@@ -32,7 +32,7 @@ struct Done {
 }
 
 pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let named = open(&args.source, &args.expected, &options)?;
     let options = options.at(named.surroundings.clone());
     let name = named.name.clone();

@@ -2,7 +2,7 @@
 //! of error has to be thought about here.
 
 use discless::Error;
-use discless::error::{Kind, MountFault, NotMedium, Refusal};
+use discless::error::{Kind, Lock, MountFault, NotMedium, Refusal};
 use discless::formats::wim;
 use discless::share::{MANIFEST, NAMESPACE, OWN};
 use std::path::Path;
@@ -36,7 +36,11 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             "cargo install discless --features smb".to_owned()
         }
         Kind::Unsupported(_) => "discless formats lists what can be read, and the limits".to_owned(),
-        Kind::Encrypted(_) => "decrypt it with the program that made it, then try again".to_owned(),
+        Kind::Encrypted { lock, .. } => match lock {
+            Lock::Password { tried: 0 } => "--password-file FILE has passwords, one a line".to_owned(),
+            Lock::Password { .. } => "--password-file FILE can have more passwords, one a line".to_owned(),
+            Lock::Foreign => "decrypt it with the program that made it, then try again".to_owned(),
+        },
         Kind::Limit { what, .. } if what.contains("unpacked") => {
             "--max-unpacked=SIZE allows more, for a medium that is trusted".to_owned()
         }

@@ -37,7 +37,7 @@ mod linux {
 
     pub(crate) fn run(ui: &Ui, args: &Mount) -> Result<Exit> {
         let progress = ui.until_interrupted();
-        let options = list::options(ui, &args.opening);
+        let options = args.passwords.with(list::options(ui, &args.opening))?;
         let mut sources: Vec<(String, Arc<dyn Container>)> = Vec::new();
         for source in &args.sources {
             let named = nest::open(source, &mut std::io::stdin(), &options)?;

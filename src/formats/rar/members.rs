@@ -18,8 +18,8 @@ pub(super) enum Payload {
     None,
     /// Packed bytes, whose headers stand there.
     Content(Place),
-    /// Packed bytes that need a key.
-    Encrypted,
+    /// Packed bytes that need a password, and none fits.
+    Encrypted(Place),
     /// Something that is not decoded here.
     Unreadable(&'static str),
     /// Bytes that are not all there.
@@ -227,7 +227,7 @@ fn kind(directory: bool) -> EntryKind {
 fn content(directory: bool, encrypted: bool, place: Place) -> Payload {
     match (directory, encrypted) {
         (true, _) => Payload::None,
-        (_, true) => Payload::Encrypted,
+        (_, true) => Payload::Encrypted(place),
         _ => Payload::Content(place),
     }
 }
@@ -371,7 +371,7 @@ pub(super) fn resolve(entries: &mut [Entry], payloads: &mut [Payload], findings:
                 }
             }
         }
-        if let (Some(entry), Some(Payload::Content(_) | Payload::Encrypted)) =
+        if let (Some(entry), Some(Payload::Content(_) | Payload::Encrypted(_))) =
             (entries.get(i), payloads.get(i))
         {
             known.insert(entry.path.text().to_owned(), i);
