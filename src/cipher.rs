@@ -68,7 +68,8 @@ impl Read for Cbc {
         if self.at == self.len {
             self.len = fill(&mut self.packed, &mut self.buffer)?;
             self.at = 0;
-            let (blocks, rest) = Block::slice_as_chunks_mut(self.buffer.get_mut(..self.len).unwrap_or_default());
+            let (blocks, rest) =
+                Block::slice_as_chunks_mut(self.buffer.get_mut(..self.len).unwrap_or_default());
             if !rest.is_empty() {
                 return Err(Error::damaged("encrypted bytes that are no whole blocks").into());
             }

@@ -450,9 +450,13 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The operating system's words without the Rust ones (`(os error 2)`).
+/// The operating system's words without the Rust ones (`(os error 2)`) and the capital that they begin with. What is
+/// ours may begin with a name, and stays as it is.
 fn io_words(error: &io::Error) -> String {
     let text = error.to_string();
+    if error.raw_os_error().is_none() {
+        return text;
+    }
     let words = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = words.chars();
     match letters.next() {
@@ -530,5 +534,11 @@ mod tests {
     fn the_systems_words_come_without_their_number() {
         let error = Error::from(io::Error::from_raw_os_error(2));
         assert_eq!(error.to_string(), "no such file or directory");
+    }
+
+    #[test]
+    fn a_name_at_the_beginning_keeps_its_capital() {
+        let error = Error::from(io::Error::other("README is not written (os error 5)"));
+        assert_eq!(error.to_string(), "README is not written (os error 5)");
     }
 }

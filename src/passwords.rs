@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn the_one_that_opened_something_is_tried_first() {
         let passwords = of(&["a", "b", "a", "c"]);
-        let numbers = |passwords: &Passwords| passwords.in_turn().map(|(number, _)| number).collect::<Vec<_>>();
+        let numbers =
+            |passwords: &Passwords| passwords.in_turn().map(|(number, _)| number).collect::<Vec<_>>();
         assert_eq!(numbers(&passwords), [0, 1, 2]);
         passwords.clone().opened(2);
         assert_eq!(numbers(&passwords), [2, 0, 1]);

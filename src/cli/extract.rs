@@ -258,6 +258,10 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
     for (path, error) in &out.failed {
         ui.complain(&Error::from(std::io::Error::other(format!("{path} is not written: {error}"))));
     }
+    let locked = out.failed.iter().find(|(_, error)| matches!(error.kind(), Kind::Encrypted { .. }));
+    if let Some(hint) = locked.and_then(|(_, error)| hints::hint(error)) {
+        ui.hint(&hint);
+    }
     ui.answer(&show::checks(checks))?;
     let shown = format!("{}/", destination.display());
     let shown = discless::text::for_terminal(&shown);

@@ -234,5 +234,7 @@ pub(super) fn member(set: &Arc<Set>, place: &Place, bytes: u64) -> Result<Box<dy
 /// All members with content, one after the other.
 pub(super) fn run(set: &Arc<Set>) -> Box<dyn Read + Send> {
     let set = set.clone();
-    fed(move |out| guarded("RAR data", || write_all(&set.archives, set.password().as_deref(), out).map_err(error)))
+    fed(move |out| {
+        guarded("RAR data", || write_all(&set.archives, set.password().as_deref(), out).map_err(error))
+    })
 }

@@ -101,7 +101,7 @@ fn number_versions(members: &mut [Member], set: &Set) -> Result<()> {
         if seen.get(member.entry.path.text()).is_none_or(|&times| times < 2) {
             continue;
         }
-        let Payload::Content(place) = &member.payload else { continue };
+        let (Payload::Content(place) | Payload::Encrypted(place)) = &member.payload else { continue };
         let Some((part, file)) = place.parts.first().and_then(|part| Some((part, set.file5(*part)?))) else {
             continue;
         };
@@ -193,7 +193,7 @@ impl Header<'_> {
 /// Adds a fragment of a later volume.
 fn go_on(member: &mut Member, part: (usize, usize), header: Header<'_>) {
     member.packed = None;
-    if let Payload::Content(place) = &mut member.payload {
+    if let Payload::Content(place) | Payload::Encrypted(place) = &mut member.payload {
         place.parts.push(part);
     }
     // The size may be known only where the member ends.

@@ -114,7 +114,13 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         payloads.push(payload);
     }
     members::resolve(&mut entries, &mut payloads, &mut findings);
-    let mut rar = Rar { set, catalogue: Catalogue::new(source.clone()), payloads, dependent, passwords: options.passwords.clone() };
+    let mut rar = Rar {
+        set,
+        catalogue: Catalogue::new(source.clone()),
+        payloads,
+        dependent,
+        passwords: options.passwords.clone(),
+    };
     rar.catalogue.entries = entries;
     rar.read_links(&mut findings);
     let files = rar.catalogue.entries.iter().filter(|entry| entry.kind == EntryKind::File).count();
@@ -162,10 +168,13 @@ fn unlock(
         set.set_password(Some(password));
         let content = || if dependent { Ok(decode::run(set)) } else { decode::member(set, place, *bytes) };
         let wanted = if dependent { before.saturating_add(*bytes) } else { *bytes };
-        let read = content().and_then(|content| Ok(std::io::copy(&mut content.take(wanted), &mut std::io::sink())?));
+        let read =
+            content().and_then(|content| Ok(std::io::copy(&mut content.take(wanted), &mut std::io::sink())?));
         match read {
             Ok(read) if read == wanted => chosen = Some(number),
-            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Unsupported(_)) => return Err(error),
+            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Unsupported(_)) => {
+                return Err(error);
+            }
             _ => {}
         }
     }

@@ -54,7 +54,9 @@ fn parse(source: &SharedSource, options: &Options) -> Result<(Archive, Option<us
                 passwords.opened(number);
                 return Ok((archive, Some(number)));
             }
-            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Unsupported(_)) => return Err(error),
+            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Unsupported(_)) => {
+                return Err(error);
+            }
             Err(_) => {}
         }
     }
@@ -99,8 +101,15 @@ pub(super) fn gather(source: &SharedSource, options: &Options, findings: &mut Fi
         _ => return Err(Error::unsupported("this version of RAR")),
     };
     let regions = recovery(&archive);
-    let mut out =
-        Gathered { archives: vec![archive], sources: vec![source.clone()], own: 0, solid, end, regions, password };
+    let mut out = Gathered {
+        archives: vec![archive],
+        sources: vec![source.clone()],
+        own: 0,
+        solid,
+        end,
+        regions,
+        password,
+    };
     if volume {
         let surroundings = &options.surroundings;
         if let Some(name) = VolumeName::parse(&surroundings.file_name) {
@@ -198,10 +207,12 @@ fn end(archive: &Archive) -> u64 {
         }
         Archive::Rar15To40(archive) => {
             let main = at(archive.sfx_offset).saturating_add(7).saturating_add(archive.main.head_size.into());
+            // An encrypted header stands behind its salt and fills cipher blocks (technote, "Archive header": 0x0080).
+            let encrypted = archive.main.has_encrypted_headers();
             let of = |block: &rar15_40::BlockHeader| {
-                at(block.offset)
-                    .saturating_add(block.head_size.into())
-                    .saturating_add(block.add_size.unwrap_or(0))
+                let header = u64::from(block.head_size);
+                let header = if encrypted { header.next_multiple_of(16).saturating_add(8) } else { header };
+                at(block.offset).saturating_add(header).saturating_add(block.add_size.unwrap_or(0))
             };
             let block = |block: &rar15_40::Block| match block {
                 rar15_40::Block::File(file) => at(file.packed_range.end).max(of(&file.block)),

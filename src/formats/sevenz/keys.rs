@@ -191,13 +191,7 @@ impl Keys {
     }
 
     /// How many zeros fill up the last cipher block of a coder that reads a packed stream; 0 where others stand there.
-    fn zeros(
-        &self,
-        source: &SharedSource,
-        streams: &Streams,
-        block: &Block,
-        number: usize,
-    ) -> Result<usize> {
+    fn zeros(&self, source: &SharedSource, streams: &Streams, block: &Block, number: usize) -> Result<usize> {
         let mut input = 0usize;
         for (at, coder) in block.coders.iter().enumerate() {
             let own = input;
@@ -209,12 +203,16 @@ impl Keys {
             let stream = streams.packed.get(block.first_packed.saturating_add(packed)).copied();
             let (Some((start, len)), Some(size)) = (stream, block.sizes.get(at)) else { continue };
             let filler = len.checked_sub(*size).and_then(|filler| usize::try_from(filler).ok());
-            let Some(filler) = filler.filter(|filler| (1..16).contains(filler) && len % 16 == 0) else { continue };
+            let Some(filler) = filler.filter(|filler| (1..16).contains(filler) && len % 16 == 0) else {
+                continue;
+            };
             let properties = Properties::of(coder)?;
             let key = self.key(number, &properties)?;
             // The block before is the initial vector of the last one.
             let iv = match len.checked_sub(32) {
-                Some(before) => read_vec(&**source, start.saturating_add(before), 16)?.try_into().unwrap_or_default(),
+                Some(before) => {
+                    read_vec(&**source, start.saturating_add(before), 16)?.try_into().unwrap_or_default()
+                }
                 None => properties.iv,
             };
             let last = read_vec(&**source, start.saturating_add(len).saturating_sub(16), 16)?;
@@ -239,7 +237,10 @@ mod tests {
     fn properties_say_rounds_salt_and_vector() {
         assert_eq!(Properties::of(&coder(&[19])).unwrap().rounds(), 1 << 19);
         let both = Properties::of(&coder(&[0xd3, 0x11, 1, 2, 3, 4])).unwrap();
-        assert_eq!((both.power, both.salt.as_slice(), both.iv[..3].to_vec()), (19, &[1, 2][..], vec![3, 4, 0]));
+        assert_eq!(
+            (both.power, both.salt.as_slice(), both.iv[..3].to_vec()),
+            (19, &[1, 2][..], vec![3, 4, 0])
+        );
         assert!(Properties::of(&coder(&[0xd3, 0x77, 1])).is_err());
         assert!(Properties::of(&coder(&[])).is_err());
     }

@@ -162,7 +162,9 @@ pub(super) fn open(
     if fitting.len() > 1 {
         // What checks them is short: the bytes decide.
         let whole = |number: &usize| {
-            content(*number).and_then(|content| Ok(io::copy(&mut content.take(TRIED), &mut io::sink())?)).is_ok()
+            content(*number)
+                .and_then(|content| Ok(io::copy(&mut content.take(TRIED), &mut io::sink())?))
+                .is_ok()
         };
         fitting = fitting.iter().position(whole).map_or(fitting.clone(), |at| fitting.split_off(at));
     }
