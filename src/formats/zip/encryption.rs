@@ -171,13 +171,16 @@ pub(super) fn open(
     let Some(&number) = fitting.first() else { return Err(passwords.locked("the member")) };
     passwords.opened(number);
     Ok(match member.encryption {
-        Encryption::PkZip { .. } => Box::new(Doubted { content: content(number)? }),
+        Encryption::PkZip { .. } => Box::new(Doubted { content: content(number).map_err(doubted)? }),
         _ => content(number)?,
     })
 }
 
-/// One byte fits by chance one time in 256.
-fn doubted() -> Error {
+/// One byte fits by chance one time in 256: damage may be none.
+fn doubted(error: Error) -> Error {
+    if !error.is_damage() {
+        return error;
+    }
     Error::damaged("its bytes, or the password is another one that its one check byte cannot tell apart")
 }
 
@@ -188,9 +191,6 @@ struct Doubted {
 
 impl Read for Doubted {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.content.read(buf).map_err(|error| {
-            let error = Error::from(error);
-            if error.is_damage() { doubted().into() } else { error.into() }
-        })
+        self.content.read(buf).map_err(|error| doubted(error.into()).into())
     }
 }
