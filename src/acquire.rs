@@ -1,8 +1,8 @@
 //! A medium verified and extracted by one reading: what `extract` with a digest and `share add` do. Where the files
 //! go until the verdict is known, and what becomes of them then, is the caller's to say.
 
-use crate::error::Result;
-use crate::extract::{self, Extracted, Plan, Recursion};
+use crate::error::{Error, Kind, Result};
+use crate::extract::{self, Completes, Extracted, Plan, ReadErrors, Recursion};
 use crate::formats;
 use crate::observe::Observer;
 use crate::verify::{Reading, Verdict, Verified, coverage::Coverage};
@@ -64,7 +64,8 @@ impl Acquired {
 }
 
 /// Writes the planned members of what `reading` opened while it is verified. A medium that is known to be bad before
-/// its bytes are read is not written.
+/// its bytes are read is not written. The destination is left with what says that it is not complete: what becomes of it
+/// is for the caller, who calls [`extract::complete`] then.
 ///
 /// # Errors
 /// As [`extract::run`] and [`Reading::finish`].
@@ -74,7 +75,9 @@ pub fn acquire(reading: Reading<'_>, order: &Order<'_>, observer: &dyn Observer)
     if reading.is_short() && order.accept < Accept::Anything {
         return Ok(Acquired { out: Extracted::default(), verified: reading.stop()? });
     }
-    let how = extract::Options { in_order: reading.in_order(), ..order.how.clone() };
+    // It is complete when the verdict is known, and what the caller does then is done.
+    let how =
+        extract::Options { in_order: reading.in_order(), completes: Completes::Later, ..order.how.clone() };
     let write = || extract::run(&*container, order.plan, order.into, &how, observer);
     let (mut out, verified) = if reading.is_done() {
         let verified = reading.finish(Vec::new(), &mut coverage, order.threads, observer)?;
@@ -85,6 +88,12 @@ pub fn acquire(reading: Reading<'_>, order: &Order<'_>, observer: &dyn Observer)
     } else {
         reading.start();
         let out = write()?;
+        let unread = |(_, error): &(String, Error)| matches!(error.kind(), Kind::Io(_));
+        let failed = container.source().failure().is_some() || out.failed.iter().any(unread);
+        if failed && how.read_errors == ReadErrors::GoOn {
+            // What could not be read once is not read again for a digest that nothing can have.
+            return Ok(Acquired { out, verified: reading.unreadable()? });
+        }
         (out, reading.finish(Vec::new(), &mut coverage, order.threads, observer)?)
     };
     if let Some(options) = order.recurse.filter(|_| order.accept.takes(verified.verdict)) {

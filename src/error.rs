@@ -65,6 +65,8 @@ pub enum Kind {
     Usage(String),
     /// Possible, but it would harm the user's data.
     Refused(Refusal),
+    /// The source is not what it was when it was opened: what was read is of no one file.
+    Changed(Change),
     /// Stopped by the user.
     Cancelled,
 }
@@ -79,6 +81,24 @@ pub enum Lock {
     },
     /// What no password given here would open.
     Foreign,
+}
+
+/// How a source changed while it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It has more or fewer bytes: a download that goes on, a file that was cut.
+    Size {
+        /// Bytes when it was opened.
+        was: u64,
+        /// Bytes now.
+        is: u64,
+    },
+    /// Somebody wrote to it.
+    Written,
+    /// Its size and time are the same, and something was changed all the same: its content, its name, who may read it.
+    Touched,
+    /// Another file has its name now.
+    Replaced,
 }
 
 /// What a file that is no medium is instead.
@@ -127,6 +147,8 @@ pub enum Refusal {
     },
     /// A share is made of a directory that is new or empty, and this one is not.
     NotNew(PathBuf),
+    /// The destination was removed while it was written to.
+    Gone(PathBuf),
     /// The directory is no share.
     NoShare(PathBuf),
     /// Another program changes the share.
@@ -325,6 +347,7 @@ impl Error {
             }),
             Kind::Usage(message) => Kind::Usage(message.clone()),
             Kind::Refused(refusal) => Kind::Refused(refusal.clone()),
+            Kind::Changed(change) => Kind::Changed(*change),
             Kind::Cancelled => Kind::Cancelled,
         };
         Self(Box::new(Inner { kind, place: self.0.place.clone() }))
@@ -388,6 +411,7 @@ impl fmt::Display for Refusal {
             Self::NotNew(path) => {
                 write!(f, "{} is not empty: a share is made of a new directory", path.display())
             }
+            Self::Gone(path) => write!(f, "{} was removed while it was written to", path.display()),
             Self::NoShare(path) => write!(f, "{} is no share", path.display()),
             Self::Locked { share, by } => {
                 let by = if by.is_empty() { "another program" } else { by };
@@ -423,6 +447,18 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("changed while it was read: ")?;
+        match self {
+            Self::Size { was, is } => write!(f, "it had {was} bytes and has {is} now"),
+            Self::Written => f.write_str("it was written to"),
+            Self::Touched => f.write_str("its content, its name or its rights"),
+            Self::Replaced => f.write_str("another file has its name now"),
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -445,19 +481,20 @@ impl fmt::Display for Kind {
             Self::Io(error) => f.write_str(&io_words(error)),
             Self::Usage(message) => f.write_str(message),
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::Changed(change) => change.fmt(f),
             Self::Cancelled => f.write_str("interrupted"),
         }
     }
 }
 
-/// The operating system's words without the Rust ones (`(os error 2)`) and the capital that they begin with. What is
-/// ours may begin with a name, and stays as it is.
+/// The operating system's words without the Rust ones (`(os error 2)`), and without their capital. Words of
+/// our own may begin with a name and stay as they are.
 fn io_words(error: &io::Error) -> String {
     let text = error.to_string();
-    if error.raw_os_error().is_none() {
-        return text;
-    }
     let words = text.split(" (os error").next().unwrap_or(&text);
+    if error.raw_os_error().is_none() {
+        return words.to_owned();
+    }
     let mut letters = words.chars();
     match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),
@@ -537,8 +574,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_at_the_beginning_keeps_its_capital() {
-        let error = Error::from(io::Error::other("README is not written (os error 5)"));
-        assert_eq!(error.to_string(), "README is not written (os error 5)");
+    fn a_name_at_the_start_of_our_own_words_keeps_its_capital() {
+        let error = Error::from(io::Error::other("Program Files/x is not written"));
+        assert_eq!(error.to_string(), "Program Files/x is not written");
     }
 }

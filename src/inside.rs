@@ -4,6 +4,7 @@
 use crate::container::{Container, Entry, EntryId, EntryKind, Location};
 use crate::error::{Error, Result};
 use crate::formats::{self, Options, Probe};
+use crate::limits::UNPACKED;
 use crate::medium;
 use crate::nest::Members;
 use crate::sink::{Sink, Want};
@@ -67,8 +68,7 @@ impl Budget {
     /// `Limit` where there are too many.
     pub fn unpack(&mut self, bytes: u64) -> Result<()> {
         let left = self.bytes.checked_sub(bytes);
-        self.bytes =
-            left.ok_or_else(|| Error::limit("bytes unpacked from a medium of this size", self.most))?;
+        self.bytes = left.ok_or_else(|| Error::limit(UNPACKED, self.most))?;
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ pub mod formats;
 pub mod guard;
 pub mod inside;
 pub mod inspect;
-mod limits;
+pub mod limits;
 pub mod medium;
 #[cfg(all(feature = "mount", target_os = "linux"))]
 pub mod mount;
@@ -29,6 +29,7 @@ pub mod page;
 pub mod passwords;
 pub mod path;
 pub mod report;
+pub mod sandbox;
 pub mod select;
 #[cfg(feature = "serve")]
 pub mod serve;

@@ -65,3 +65,85 @@ impl Limits {
         self.unpacked_bytes.unwrap_or_else(by_ratio)
     }
 }
+
+/// What is counted where a medium unpacks to more than it may.
+pub const UNPACKED: &str = "bytes unpacked from a medium of this size";
+
+/// A field of [`Limits`] as people meet it.
+#[derive(Debug, Clone, Copy)]
+pub struct Bound {
+    /// The field.
+    pub field: &'static str,
+    /// The flag that sets it, without its value.
+    pub flag: Option<&'static str>,
+    /// What an error says is counted when it is reached: a part of [`Kind::Limit`](crate::error::Kind::Limit)'s words.
+    pub counts: &'static [&'static str],
+}
+
+const fn bound(field: &'static str, flag: Option<&'static str>, counts: &'static [&'static str]) -> Bound {
+    Bound { field, flag, counts }
+}
+
+/// Every field; docs/LIMITS.md has a line for each, and says why some have no flag.
+pub const BOUNDS: &[Bound] = &[
+    bound("nesting", Some("--max-nesting"), &["nested containers"]),
+    bound(
+        "entries",
+        Some("--max-entries"),
+        &[
+            "entries",
+            "entries in one container",
+            "entries in nested containers",
+            "file groups",
+            "sources in a directory",
+        ],
+    ),
+    bound(
+        "directory_depth",
+        Some("--max-depth"),
+        &["directories in directories", "directories within directories"],
+    ),
+    bound(
+        "directory_bytes",
+        None,
+        &[
+            "bytes of a directory",
+            "bytes in one directory",
+            "bytes of metadata",
+            "bytes of a compound file's directory",
+        ],
+    ),
+    bound(
+        "path_bytes",
+        None,
+        &["bytes in a path", "bytes in one path", "bytes of a path", "bytes of a link's target"],
+    ),
+    bound(
+        "all_path_bytes",
+        None,
+        &["bytes of paths", "bytes of paths in one container", "bytes in all paths", "bytes of all paths"],
+    ),
+    bound("extents_per_file", None, &["extents of one file", "extents in one file", "blocks of one file"]),
+    bound("all_extents", None, &["extents of all files", "extents in one container"]),
+    bound("spool_memory", None, &[]),
+    bound("spool_bytes", Some("--max-temporary"), &["spooled bytes"]),
+    bound(
+        "decoder_memory",
+        Some("--max-memory"),
+        &["bytes of a decoder's window", "bytes of a decoder's model"],
+    ),
+    bound("key_rounds", None, &["rounds of hashing for keys"]),
+    bound(
+        "unpacked_ratio",
+        Some("--max-unpacked"),
+        &[UNPACKED, "bytes unpacked from a stream of this size", "unpacked bytes", "bytes of all folders"],
+    ),
+    bound("unpacked_floor", Some("--max-unpacked"), &[]),
+    bound("unpacked_bytes", Some("--max-unpacked"), &[]),
+];
+
+/// The flag that allows more of what an error says there is too much of.
+#[must_use]
+pub fn flag(what: &str) -> Option<&'static str> {
+    BOUNDS.iter().find(|bound| bound.counts.contains(&what))?.flag
+}

@@ -10,7 +10,7 @@ use crate::formats::{self, Evidence, Format, Options, Tree, iso9660, not_medium,
 use crate::limits::Limits;
 use crate::observe::Observer;
 use crate::sink::{Sink, deliver};
-use crate::source::{RawLayout, RawSectors, SharedSource, Source, SourceReader, read_up_to};
+use crate::source::{self, RawLayout, RawSectors, SharedSource, Source, SourceReader, read_up_to};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::Arc;
@@ -20,6 +20,13 @@ use std::sync::Arc;
 /// # Errors
 /// `NotMedium` with what the source is instead, or why the format that it is cannot be read.
 pub fn open(source: &SharedSource, name: &str, options: &Options) -> Result<Box<dyn Container>> {
+    source::blamed(&**source, read(source, name, options)).map_err(|error| match error.kind() {
+        Kind::Io(_) if error.place().medium.is_empty() => error.of(name),
+        _ => error,
+    })
+}
+
+fn read(source: &SharedSource, name: &str, options: &Options) -> Result<Box<dyn Container>> {
     let raw = RawLayout::detect(&**source).map_err(|error| error.of(name))?;
     let inner: SharedSource = match raw {
         Some(layout) => Arc::new(RawSectors::new(source.clone(), layout)),
@@ -215,8 +222,9 @@ impl Disc {
             let files = self.entries().iter().filter(lost).count();
             if files > 0 {
                 let what = format!(
-                    "the last {} bytes are zeros and {files} files lie in them, as when a download stops early",
-                    have - at
+                    "the last {} bytes are zeros and {files} {} in them, as when a download stops early",
+                    have - at,
+                    if files == 1 { "file lies" } else { "files lie" }
                 );
                 self.joined.findings.push(Finding::new(Severity::Weak, what));
             }

@@ -7,7 +7,7 @@ use crate::formats::{Options, directory, wim};
 use crate::limits::Limits;
 use crate::medium;
 use crate::select;
-use crate::source::{FileSource, SharedSource, spool};
+use crate::source::{Derived, FileSource, SharedSource, spool};
 use crate::surroundings::{Beside, OnDisk, Surroundings};
 use std::io::Read;
 use std::path::Path;
@@ -91,12 +91,18 @@ pub fn open(spec: &str, input: &mut dyn Read, options: &Options) -> Result<Named
         at.beside = Some(Arc::new(OnDisk::of(path)));
         Arc::new(FileSource::open(path)?)
     };
+    let outermost = source.clone();
+    let is_nested = parts.len() > 0;
     for member in parts {
         let container: Arc<dyn Container> = Arc::from(medium::open(&source, &name, &options.at(at))?);
         let (id, inner) = Members::of(&container, member, &options.limits).map_err(|e| e.of(&name))?;
         name = format!("{name}!/{}", container.entry(id)?.path.text());
         at = inner;
         source = container.sub_source(id, &options.limits).map_err(|error| error.of(&name))?;
+    }
+    // What was unpacked on the way is of the outermost file all the same.
+    if is_nested {
+        source = Arc::new(Derived::new(source, outermost));
     }
     let file_name = last_part(&name);
     Ok(Named { name, file_name, what: What::Bytes(source), surroundings: at })

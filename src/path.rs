@@ -4,7 +4,7 @@
 //! the bytes at fault, so that the name can be read back and never leaves the destination.
 
 use crate::container::EntryPath;
-use crate::text::is_deceptive;
+use crate::text::{folded, is_deceptive};
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -74,8 +74,8 @@ impl LocalPaths {
         }
     }
 
-    /// The local path of a file or link. A second one of the same name, or of one that differs in
-    /// capitals only, gets `~2`.
+    /// The local path of a file or link. A second one of the same name, or of one that other systems take for the
+    /// same (see [`folded`]), gets `~2`.
     pub fn file(&mut self, path: &EntryPath) -> LocalPath {
         let bytes = path.bytes();
         let cut = bytes.iter().rposition(|&byte| byte == b'/');
@@ -159,16 +159,19 @@ impl LocalPaths {
             number = number.saturating_add(1);
             if self.taken.insert(self.hasher.hash_one((directory, self.fold(&free)))) {
                 self.next.insert(alike, number);
-                return (free, Some("another entry has this name, capitals apart"));
+                return (
+                    free,
+                    Some("another entry has this name, or one that other systems take for the same"),
+                );
             }
         }
     }
 
-    /// What a file system without capitals takes for the same.
+    /// What a file system takes for the same that does not tell capitals or compositions apart.
     fn fold(&self, local: &Path) -> String {
         let text = local.to_string_lossy();
         let capitals_count = self.names == Names::Native && cfg!(target_os = "linux");
-        if capitals_count { text.into_owned() } else { text.to_lowercase() }
+        if capitals_count { text.into_owned() } else { folded(&text) }
     }
 
     /// One part of a path, and why it had to change.
@@ -214,8 +217,8 @@ impl LocalPaths {
                 out = escape(head.as_bytes(), |_| true) + tail;
                 why = why.or(Some("the name of a device on Windows"));
             }
-            // Other systems hold such names, and servers show Windows another one for them.
-            let last = out.chars().last().filter(|c| cfg!(windows) && matches!(c, '.' | ' '));
+            // One is enough: what stands before it is at the end no more.
+            let last = out.chars().last().filter(|c| matches!(c, '.' | ' '));
             if let Some(last) = last {
                 out.pop();
                 out.push_str(if last == '.' { "%2E" } else { "%20" });
@@ -331,10 +334,99 @@ mod tests {
         }
     }
 
+    // Windows opens `dot` for `dot.`, and `dot.` cannot be opened or removed by most programs there.
     #[test]
-    fn a_dot_at_the_end_goes_where_the_system_would_drop_it() {
-        let want = if cfg!(windows) { ("dot%2E", true) } else { ("dot.", false) };
-        assert_eq!(local(Names::Portable, "dot."), (want.0.to_owned(), want.1));
+    fn a_dot_or_blank_at_the_end_stays_readable_where_windows_would_drop_it() {
+        for (path, want) in [
+            ("dot.", "dot%2E"),
+            ("blank ", "blank%20"),
+            ("dots...", "dots..%2E"),
+            ("both. ", "both.%20"),
+            ("dir./file", "dir%2E/file"),
+            ("...", "..%2E"),
+            (" ", "%20"),
+        ] {
+            assert_eq!(local(Names::Portable, path), (want.to_owned(), true), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_device_of_windows_is_none_any_more_whatever_its_extension() {
+        for name in [
+            "nul",
+            "NUL.txt",
+            "aux .txt",
+            "Con. .x",
+            "prn",
+            "COM1",
+            "com9.log",
+            "LPT¹",
+            "com².a.b",
+            "lpt³ .c",
+            "CONIN$",
+            "conout$.txt",
+            "con.",
+        ] {
+            let (local, renamed) = local(Names::Portable, name);
+            assert!(renamed && local.starts_with('%') && !is_device(&local), "{name}: {local}");
+        }
+        for name in ["com10", "com", "com0", "console", "nul1", "auxiliary.txt", "lpt٣", "xcon", "conin"] {
+            assert!(!local(Names::Portable, name).1, "{name}");
+        }
+    }
+
+    // What NTFS, exFAT, APFS, HFS+ or a folding ext4 take for one name: two of these in one directory would be one file.
+    #[test]
+    fn names_that_some_file_system_takes_for_one_do_not_meet() {
+        for (one, other) in [
+            ("straße", "STRASSE"),
+            ("ẞ", "ß"),
+            ("σας", "ΣΑΣ"),
+            ("ς", "σ"),
+            ("\u{212a}", "k"),
+            ("\u{212b}", "å"),
+            ("\u{2126}", "ω"),
+            ("\u{17f}", "S"),
+            ("µ", "μ"),
+            ("\u{130}", "i\u{307}"),
+            ("ı", "I"),
+            ("ǅ", "ǆ"),
+            ("ﬁ", "FI"),
+            ("ꭰ", "Ꭰ"),
+            ("é", "e\u{301}"),
+            ("É", "e\u{301}"),
+            ("가", "\u{1100}\u{1161}"),
+            ("q\u{307}\u{323}", "q\u{323}\u{307}"),
+            ("x\u{fe0f}", "X"),
+        ] {
+            let mut paths = LocalPaths::new(Names::Portable);
+            let first = paths.file(&EntryPath::new(one));
+            let second = paths.file(&EntryPath::new(other));
+            assert_eq!((first.path, first.renamed), (PathBuf::from(one), None), "{one}");
+            assert_eq!(second.path, PathBuf::from(format!("{other}~2")), "{other}");
+            assert!(second.renamed.is_some());
+        }
+        let mut paths = LocalPaths::new(Names::Portable);
+        for (name, want) in
+            [("e", "e"), ("é", "é"), ("è", "è"), ("ss", "ss"), ("s", "s"), ("日", "日"), ("本", "本")]
+        {
+            assert_eq!(paths.file(&EntryPath::new(name)).path, PathBuf::from(want));
+        }
+    }
+
+    #[test]
+    fn a_part_has_at_most_255_bytes_and_so_no_more_utf_16_units() {
+        for name in ["é".repeat(200), "💿".repeat(100), "日".repeat(86), "a".repeat(256), "a".repeat(4000)]
+        {
+            let (local, renamed) = local(Names::Portable, &name);
+            assert!(
+                renamed && local.len() <= MOST_PART && local.encode_utf16().count() <= MOST_PART,
+                "{local}"
+            );
+        }
+        for name in ["é".repeat(127), "💿".repeat(63), "a".repeat(255)] {
+            assert_eq!(local(Names::Portable, &name), (name, false));
+        }
     }
 
     #[test]
@@ -423,13 +515,37 @@ mod tests {
             prop_assert!(found.path.components().next().is_some());
         }
 
+        // What Windows does to a name before it looks it up must find nothing to do.
+        #[test]
+        fn windows_takes_every_name_as_it_is(path in "\\PC{0,30}|[cC][oO][nN][. \u{0}-\u{20}a-c]{0,6}|[a-c. :<>|?*\\\\]{0,20}") {
+            let found = LocalPaths::new(Names::Portable).file(&EntryPath::new(path));
+            for part in found.path.components() {
+                let part = part.as_os_str().to_str().unwrap();
+                prop_assert!(!part.ends_with(['.', ' ']), "{part}");
+                prop_assert!(!is_device(part), "{part}");
+                prop_assert!(!part.contains(['<', '>', ':', '"', '/', '\\', '|', '?', '*']), "{part}");
+                prop_assert!(!part.chars().any(is_deceptive), "{part}");
+                prop_assert!(part.len() <= MOST_PART);
+            }
+        }
+
+        #[test]
+        fn a_name_and_its_capitals_and_compositions_are_one_name(name in "\\PC{1,12}") {
+            use unicode_normalization::UnicodeNormalization;
+            let same = folded(&name);
+            prop_assert_eq!(folded(&name.nfc().collect::<String>()), &*same);
+            prop_assert_eq!(folded(&name.nfd().collect::<String>()), &*same);
+            prop_assert_eq!(folded(&name.to_lowercase()), &*same);
+            prop_assert_eq!(folded(&same), &*same);
+        }
+
         #[test]
         fn no_two_files_get_one_name(all in prop::collection::vec("[aA.~2%/:]{1,6}", 1..30)) {
             let mut paths = LocalPaths::new(Names::Portable);
             let mut seen = std::collections::HashSet::new();
             for path in all {
                 let found = paths.file(&EntryPath::new(path));
-                prop_assert!(seen.insert(found.path.to_string_lossy().to_lowercase()));
+                prop_assert!(seen.insert(folded(&found.path.to_string_lossy())));
             }
         }
     }

@@ -579,7 +579,8 @@ impl From<&crate::Error> for Error {
             Kind::Encrypted { .. } => "encrypted",
             Kind::Limit { .. } => "limit",
             Kind::NotFound { .. } => "not_found",
-            Kind::Io(_) => "io",
+            // What could not be read in one piece could not be read.
+            Kind::Io(_) | Kind::Changed(_) => "io",
             Kind::Usage(_) => "usage",
             Kind::Refused(_) => "refused",
             Kind::Cancelled => "cancelled",

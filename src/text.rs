@@ -1,6 +1,7 @@
 //! Text as media keep it, turned into Unicode; and Unicode turned into what a terminal may see.
 
 use std::borrow::Cow;
+use unicode_normalization::UnicodeNormalization;
 
 /// UTF-16 big-endian, as Joliet and OSTA CS0 with 16 bits keep names. Surrogate pairs are joined;
 /// half a pair becomes U+FFFD and the second value is false.
@@ -85,6 +86,57 @@ pub fn is_deceptive(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// What `text` has in common with every name that some file system takes for the same: NTFS and exFAT tell no capitals
+/// apart, APFS and HFS+ besides no composed characters from those in parts (`é`, `e` and an accent), and ext4 with
+/// `casefold` no characters that show nothing. Two names that none of them takes for the same may have it in common, too.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    // Small, capital, small: each step alone leaves some apart (ß and ẞ, σ and ς, k and the Kelvin sign).
+    let small = text.nfd().filter(|c| !shows_nothing(*c)).flat_map(char::to_lowercase);
+    small.flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfd().collect()
+}
+
+/// Unicode's `Default_Ignorable_Code_Point`: in a comparison of names as if it were not there.
+fn shows_nothing(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Text that has escape sequences of ours in it, as a terminal may see it: colours and lines stay, what else moves the
+/// cursor, changes direction or shows nothing is shown as `\u{…}`.
+#[must_use]
+pub fn for_terminal_in_colour(text: &str) -> Cow<'_, str> {
+    let is_ours = |c: char| matches!(c, '\n' | '\t' | '\u{1b}');
+    if !text.contains('\u{1b}') && !text.chars().any(|c| is_deceptive(c) && !is_ours(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let len = if c == '\u{1b}' { colour(rest).unwrap_or(0) } else { 0 };
+        let (head, tail) = rest.split_at(if len > 0 { len } else { c.len_utf8() });
+        match is_deceptive(c) && len == 0 && !matches!(c, '\n' | '\t') {
+            true => out.extend(c.escape_unicode()),
+            false => out.push_str(head),
+        }
+        rest = tail;
+    }
+    Cow::Owned(out)
+}
+
+/// How many bytes the escape sequence for a colour has that `text` begins with (ECMA-48, SGR).
+fn colour(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\u{1b}[")?;
+    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    parameters.get(end..)?.starts_with('m').then_some(2 + end + 1)
+}
+
 /// `text` as a terminal may see it: deceptive characters are shown as `\u{…}`.
 #[must_use]
 pub fn for_terminal(text: &str) -> Cow<'_, str> {
@@ -126,5 +178,17 @@ mod tests {
         assert_eq!(for_terminal("\u{1b}[2Jred"), "\\u{1b}[2Jred");
         assert_eq!(for_terminal("\u{202e}gnp.exe"), "\\u{202e}gnp.exe");
         assert_eq!(for_terminal("naïve 日本.txt"), "naïve 日本.txt");
+    }
+
+    #[test]
+    fn colours_of_ours_stay_and_what_else_an_escape_does_is_shown() {
+        let same = |text: &str| assert_eq!(for_terminal_in_colour(text), text);
+        same("\u{1b}[33mwarn\u{1b}[0m: two\nlines\tand é\n");
+        assert_eq!(
+            for_terminal_in_colour("\u{1b}[2J\u{1b}[1;31mred\u{1b}"),
+            "\\u{1b}[2J\u{1b}[1;31mred\\u{1b}"
+        );
+        assert_eq!(for_terminal_in_colour("\u{1b}]0;title\u{7}\r"), "\\u{1b}]0;title\\u{7}\\u{d}");
+        assert_eq!(for_terminal_in_colour("\u{202e}gnp.exe\n"), "\\u{202e}gnp.exe\n");
     }
 }

@@ -96,8 +96,19 @@ impl Timestamp {
     /// From the standard library's time.
     #[must_use]
     pub fn from_system(time: std::time::SystemTime) -> Self {
-        let utc = OffsetDateTime::from(time);
-        Self { seconds: utc.unix_timestamp(), nanos: utc.nanosecond(), zone: Some(0) }
+        // Some file systems hold times of any year; they are no reason to panic.
+        let seconds = |since: std::time::Duration| i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        let (seconds, nanos) = match time.duration_since(std::time::UNIX_EPOCH) {
+            Ok(since) => (seconds(since), since.subsec_nanos()),
+            Err(before) => {
+                let until = before.duration();
+                match until.subsec_nanos() {
+                    0 => (-seconds(until), 0),
+                    nanos => ((-seconds(until)).saturating_sub(1), 1_000_000_000 - nanos),
+                }
+            }
+        };
+        Self { seconds, nanos, zone: Some(0) }
     }
 }
 
@@ -125,5 +136,17 @@ mod tests {
     fn a_time_before_1970_goes_to_the_system_and_back() {
         let time = Timestamp { seconds: -86_400, nanos: 5, zone: Some(0) };
         assert_eq!(Timestamp::from_system(time.to_system().unwrap()), time);
+        let whole = Timestamp { nanos: 0, ..time };
+        assert_eq!(Timestamp::from_system(whole.to_system().unwrap()), whole);
+    }
+
+    #[test]
+    fn a_year_beyond_all_calendars_is_kept_and_shown_as_seconds() {
+        for seconds in [999_999_999_999, -999_999_999_999] {
+            let time = Timestamp { seconds, nanos: 7, zone: Some(0) };
+            let Some(system) = time.to_system() else { continue };
+            assert_eq!(Timestamp::from_system(system), time);
+            assert_eq!(time.rfc3339(), format!("@{seconds}"));
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::container::{Container, Entry, EntryId, EntryKind, Extents};
 use crate::error::{Error, Kind, Result};
 use crate::observe::Observer;
 use crate::sink::{Sink, Want};
-use crate::source::SharedSource;
+use crate::source::{self, SharedSource};
 
 /// Reads `wanted` into `sink`, telling `observer` how far it is.
 ///
@@ -23,12 +23,13 @@ pub fn walk(
             .filter(|entry| entry.kind == EntryKind::File)
             .fold(0, |sum, entry| entry.bytes.saturating_add(sum)),
     );
-    container.read_in_order(wanted, &mut Watched { sink, observer })
+    container.read_in_order(wanted, &mut Watched { sink, observer, source: container.source() })
 }
 
 /// Passes everything on and tells the observer.
 struct Watched<'a> {
     sink: &'a mut dyn Sink,
+    source: &'a SharedSource,
     observer: &'a dyn Observer,
 }
 
@@ -55,11 +56,11 @@ impl Sink for Watched<'_> {
     }
 
     fn end(&mut self, entry: &Entry, outcome: Result<()>) -> Result<()> {
-        self.sink.end(entry, outcome)
+        self.sink.end(entry, source::blamed(&**self.source, outcome))
     }
 }
 
-/// Reads entries for nothing but to see that they can be read.
+/// Reads entries for nothing but to see that they can be read. It stops where the operating system cannot read the source.
 #[derive(Debug, Default)]
 pub struct Readable {
     /// Entries that were read to their end.
@@ -80,6 +81,8 @@ impl Sink for Readable {
     fn end(&mut self, entry: &Entry, outcome: Result<()>) -> Result<()> {
         match outcome {
             Ok(()) => self.whole += 1,
+            // The source cannot be read: each further attempt may cost a dying disk what is left of it.
+            Err(error) if matches!(error.kind(), Kind::Io(_)) => return Err(error.of(entry.path.text())),
             Err(error) => self.failed.push((entry.path.text().to_owned(), error)),
         }
         Ok(())

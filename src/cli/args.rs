@@ -1,7 +1,9 @@
 //! The arguments, from which help, completions and the man page are made.
 
+mod limits;
 mod share;
 
+pub(crate) use limits::*;
 pub(crate) use share::*;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -38,7 +40,7 @@ Examples:
   discless serve setup.iso                   a page at http://127.0.0.1:8080/
   discless serve downloads/                  each image in it, under its name
   discless serve setup.iso --listen 0.0.0.0:8080 --user lab --password-file pw
-  discless serve setup.iso --smb=0.0.0.0:445 --user lab     \\\\HOST\\media for Windows
+  discless serve setup.iso --smb=0.0.0.0:445                \\\\HOST\\media for Windows
   curl -O http://127.0.0.1:8080/sources/install.wim
   curl 'http://127.0.0.1:8080/setup.exe?sha256' | sha256sum -c
 
@@ -77,6 +79,9 @@ pub(crate) struct Global {
     /// Threads to use; 0 means as many as there are processors
     #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) threads: usize,
+    /// Do not have the kernel confine it to its files (Linux; see -v)
+    #[arg(long, global = true)]
+    pub(crate) no_sandbox: bool,
 }
 
 /// When something is done.
@@ -135,9 +140,8 @@ pub(crate) struct Opening {
     /// Show this tree of the disc, not the best one
     #[arg(long, value_name = "TREE")]
     pub(crate) tree: Option<Tree>,
-    /// What a medium may unpack to: bytes, 500M, 20G, unlimited [default: 100 times its size]
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_default_value = true)]
-    pub(crate) max_unpacked: Option<u64>,
+    #[command(flatten)]
+    pub(crate) limits: Bounds,
 }
 
 /// What encrypted members are tried with.
@@ -149,25 +153,6 @@ pub(crate) struct Passwords {
     /// A file of passwords, one a line [default: what DISCLESS_PASSWORD_FILE names]
     #[arg(long, value_name = "FILE", hide_default_value = true)]
     pub(crate) password_file: Option<PathBuf>,
-}
-
-/// A number of bytes, or of K, M, G, T (1024 and its powers); `unlimited`.
-fn size(text: &str) -> Result<u64, String> {
-    if text == "unlimited" {
-        return Ok(u64::MAX);
-    }
-    let digits = text.trim_end_matches(['i', 'B']);
-    let (digits, shift) = match digits.char_indices().last() {
-        Some((at, 'K' | 'k')) => (digits.get(..at), 10),
-        Some((at, 'M' | 'm')) => (digits.get(..at), 20),
-        Some((at, 'G' | 'g')) => (digits.get(..at), 30),
-        Some((at, 'T' | 't')) => (digits.get(..at), 40),
-        _ => (Some(digits), 0),
-    };
-    let number: u64 = digits
-        .and_then(|digits| digits.parse().ok())
-        .ok_or_else(|| "a number of bytes, 500M, 20G or unlimited is wanted".to_owned())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "more bytes than there can be".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -396,6 +381,9 @@ pub(crate) struct Extract {
     /// Unpack packages that are members, too, each into NAME.contents/
     #[arg(long)]
     pub(crate) recurse: bool,
+    /// Where the source cannot be read: go on with the other members, and do not spare the disk it is on
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     #[command(flatten)]
     pub(crate) expected: Expected,
     #[command(flatten)]

@@ -5,7 +5,8 @@ use super::args::Cat;
 use super::list::options;
 use super::ui::Ui;
 use discless::container::EntryKind;
-use discless::{Error, Result, nest};
+use discless::error::Kind;
+use discless::{Error, Result, nest, source};
 use std::io::{Read, Write};
 
 pub(super) fn run(ui: &Ui, args: &Cat) -> Result<Exit> {
@@ -29,17 +30,24 @@ pub(super) fn run(ui: &Ui, args: &Cat) -> Result<Exit> {
     let mut out = ui.stream();
     let mut buf = vec![0; 64 << 10];
     let mut left = entry.bytes;
-    loop {
-        let n = content.read(&mut buf).map_err(|error| Error::from(error).of(&full))?;
-        if n == 0 {
-            break;
+    let mut read = || {
+        loop {
+            let n = content.read(&mut buf).map_err(|error| Error::from(error).of(&full))?;
+            if n == 0 {
+                break;
+            }
+            out.write_all(buf.get(..n).unwrap_or_default())?;
+            left = left.saturating_sub(n as u64);
         }
-        out.write_all(buf.get(..n).unwrap_or_default())?;
-        left = left.saturating_sub(n as u64);
-    }
-    out.flush()?;
-    if left > 0 {
-        return Err(Error::truncated(entry.bytes, entry.bytes - left).during("content").of(&full));
-    }
-    Ok(Exit::Good)
+        out.flush()?;
+        if left > 0 {
+            return Err(Error::truncated(entry.bytes, entry.bytes - left).during("content").of(&full));
+        }
+        Ok(Exit::Good)
+    };
+    let outcome = read();
+    source::settled(&**container.source(), outcome).map_err(|error| match error.kind() {
+        Kind::Changed(_) => error.of(&name),
+        _ => error,
+    })
 }

@@ -1,7 +1,9 @@
 //! `discless extract`.
 
 use super::args::{Extract, LinkChoice, NamesChoice, OverwriteChoice};
+use super::confine::Confined;
 use super::list::options;
+use super::output::Outputs;
 use super::ui::Ui;
 use super::verify::{add_beside, exit, expectations, open};
 use super::{Exit, hints, show};
@@ -9,10 +11,12 @@ use discless::acquire::{self, Accept, Acquired, Order};
 use discless::container::{Container, Severity};
 use discless::digest::Value;
 use discless::error::{Kind, Refusal};
-use discless::extract::{Extracted, Linking, Options, Overwrite, Plan, Recursion, Staging};
+use discless::extract::{
+    Completes, Extracted, Linking, Options, Overwrite, Plan, ReadErrors, Recursion, Staging,
+};
 use discless::nest::{self, What};
 use discless::path::Names;
-use discless::source::SharedSource;
+use discless::source::{READING, SharedSource};
 use discless::verify::{Check, Expectations, Reader, Reading, Verdict};
 use discless::{Error, Result, extract, formats, medium, report, verify};
 use std::path::{Path, PathBuf};
@@ -31,12 +35,12 @@ struct Done {
     damaged: Vec<discless::container::Finding>,
 }
 
-pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
+pub(super) fn run(ui: &Ui, args: &Extract, confined: &mut Confined) -> Result<Exit> {
     let options = args.passwords.with(options(ui, &args.opening))?;
     let named = open(&args.source, &args.expected, &options)?;
     let options = options.at(named.surroundings.clone());
     let name = named.name.clone();
-    let destination = args.output.clone().unwrap_or_else(|| default_destination(&named.file_name));
+    let destination = destination(args);
     let mut expected = expectations(&args.expected, &named.name)?;
     if !args.expected.key.is_empty() {
         add_beside(&args.expected, &name, &mut expected)?;
@@ -59,10 +63,30 @@ pub(super) fn run(ui: &Ui, args: &Extract) -> Result<Exit> {
             ui.note("interrupted; the same command again goes on where it stopped");
         }
     })?;
-    if let Some(manifest) = args.manifest.as_ref().filter(|_| !args.dry_run) {
-        write_manifest(manifest, &done.out.digests, overwrite(args))?;
+    if done.kept {
+        confined.directories.keep();
+    }
+    if let Some(manifest) = args.manifest.as_ref().filter(|_| !args.dry_run && done.kept) {
+        write_manifest(manifest, &done.out.digests, overwrite(args), &confined.outputs)?;
     }
     tell(ui, args, &done)
+}
+
+/// Where files go: known from the arguments alone, before anything is read.
+pub(super) fn destination(args: &Extract) -> PathBuf {
+    args.output.clone().unwrap_or_else(|| {
+        let (outer, members) = nest::split(&args.source);
+        let path = Path::new(outer);
+        match members.last() {
+            None if path.is_dir() => {
+                default_destination(&path.file_name().map_or(outer.into(), |name| name.to_string_lossy()))
+            }
+            last => {
+                let path = last.unwrap_or(&outer);
+                default_destination(path.rsplit(['/', '\\']).next().unwrap_or(path))
+            }
+        }
+    })
 }
 
 /// `./NAME/`, NAME being the source's without its extension; standard input has no name.
@@ -108,6 +132,8 @@ fn how(ui: &Ui, args: &Extract) -> Options {
         digests: args.manifest.is_some(),
         in_order: false,
         threads: ui.threads,
+        read_errors: if args.keep_going { ReadErrors::GoOn } else { ReadErrors::Stop },
+        completes: Completes::Now,
     }
 }
 
@@ -128,12 +154,15 @@ fn plain(
     let plan = plan(args, name, &**container, options)?;
     let mut out = Extracted::default();
     if !args.dry_run {
-        let how = how(ui, args);
+        let completes = if args.recurse { Completes::Later } else { Completes::Now };
+        let how = Options { completes, ..how(ui, args) };
         let progress = ui.progress("extract");
-        out = extract::run(&**container, &plan, &destination, &how, &progress)?;
+        let written = extract::run(&**container, &plan, &destination, &how, &progress);
+        out = written.map_err(|error| of_source(error, name))?;
         if args.recurse {
             let recursion = Recursion { how: &how, options, observer: &progress };
             recursion.run(container, &plan, &destination, &mut out)?;
+            extract::complete(&destination)?;
         }
     }
     Ok(Done {
@@ -146,6 +175,13 @@ fn plain(
         kept: true,
         damaged: damaged(&**container),
     })
+}
+
+/// Says of which source an error is that the source is to blame for; others name a file of the destination.
+fn of_source(error: Error, name: &str) -> Error {
+    let place = error.place();
+    let of_source = place.structure == READING || matches!(error.kind(), Kind::Changed(_));
+    if of_source && !place.medium.starts_with(name) { error.of(name) } else { error }
 }
 
 fn damaged(container: &dyn Container) -> Vec<discless::container::Finding> {
@@ -194,7 +230,16 @@ fn verified(
         threads: ui.threads,
     };
     let progress = ui.progress("extract");
-    let acquired = acquire::acquire(reading, &order, &progress)?;
+    let acquired = match acquire::acquire(reading, &order, &progress) {
+        Ok(acquired) => acquired,
+        Err(error) => {
+            if matches!(error.kind(), Kind::Changed(_)) && staging.path() != destination {
+                // Nothing can vouch for it, and no later run can go on with it.
+                staging.discard()?;
+            }
+            return Err(of_source(error, name));
+        }
+    };
     drop(progress);
     let kept = acquired.is_kept(order.accept);
     let Acquired { mut out, verified } = acquired;
@@ -217,7 +262,12 @@ fn verified(
 }
 
 /// A list as `sha256sum` writes it, of files below the destination.
-fn write_manifest(manifest: &Path, digests: &[(PathBuf, Value)], overwrite: Overwrite) -> Result<()> {
+fn write_manifest(
+    manifest: &Path,
+    digests: &[(PathBuf, Value)],
+    overwrite: Overwrite,
+    outputs: &Outputs,
+) -> Result<()> {
     let name = manifest.to_string_lossy();
     if overwrite == Overwrite::Never && manifest.exists() {
         return Err(Error::new(Kind::Refused(Refusal::Exists(manifest.to_owned()))));
@@ -226,6 +276,9 @@ fn write_manifest(manifest: &Path, digests: &[(PathBuf, Value)], overwrite: Over
         verify::gnu_line(value, &local.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/"))
     };
     let text: String = digests.iter().map(line).collect();
+    if outputs.has(manifest) {
+        return outputs.write_new(manifest, text.as_bytes());
+    }
     extract::write_whole(manifest, text.as_bytes()).map_err(|error| error.of(&name))
 }
 
@@ -258,8 +311,10 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
     for (path, error) in &out.failed {
         ui.complain(&Error::from(std::io::Error::other(format!("{path} is not written: {error}"))));
     }
-    let locked = out.failed.iter().find(|(_, error)| matches!(error.kind(), Kind::Encrypted { .. }));
-    if let Some(hint) = locked.and_then(|(_, error)| hints::hint(error)) {
+    // The first is enough: it names the flag.
+    let curable =
+        |(_, error): &&(String, Error)| matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted { .. });
+    if let Some(hint) = out.failed.iter().find(curable).and_then(|(_, error)| hints::hint(error)) {
         ui.hint(&hint);
     }
     ui.answer(&show::checks(checks))?;

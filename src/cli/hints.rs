@@ -1,10 +1,12 @@
 //! What to do about an error: one line that can be pasted. The match is exhaustive on purpose: a new kind
 //! of error has to be thought about here.
 
-use discless::Error;
-use discless::error::{Kind, Lock, MountFault, NotMedium, Refusal};
+use discless::error::{Change, Kind, Lock, MountFault, NotMedium, Refusal};
 use discless::formats::wim;
 use discless::share::{MANIFEST, NAMESPACE, OWN};
+use discless::source::READING;
+use discless::{Error, limits};
+use std::io;
 use std::path::Path;
 
 /// The hint for an error, where there is one.
@@ -41,22 +43,34 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             Lock::Password { .. } => "--password-file FILE can have more passwords, one a line".to_owned(),
             Lock::Foreign => "decrypt it with the program that made it, then try again".to_owned(),
         },
-        Kind::Limit { what, .. } if what.contains("unpacked") => {
-            "--max-unpacked=SIZE allows more, for a medium that is trusted".to_owned()
-        }
-        Kind::Limit { .. } => return None,
+        Kind::Limit { what, .. } => match limits::flag(what) {
+            Some(flag @ ("--max-unpacked" | "--max-memory" | "--max-temporary")) => {
+                format!("{flag}=SIZE allows more, for a medium that is trusted")
+            }
+            Some(flag) => format!("{flag}=N allows more, for a medium that is trusted"),
+            None => return None,
+        },
         Kind::NotFound { similar: Some(similar), .. } => format!("did you mean {}?", quoted(similar)),
         Kind::NotFound { wanted, similar: None } if wanted.starts_with("build ") => {
             "discless builds lists the products; discless builds PRODUCT their builds".to_owned()
         }
         Kind::NotFound { similar: None, .. } if medium.is_empty() => return None,
         Kind::NotFound { similar: None, .. } => format!("discless list {medium} shows what is there"),
+        Kind::Io(_) if error.place().structure == READING => {
+            "copy it to another disk; discless extract --keep-going takes out what can be read".to_owned()
+        }
+        Kind::Io(io) if is_full(io) => "make room, then run the same command again".to_owned(),
+        Kind::Changed(Change::Size { .. }) => {
+            "let the download finish, then run the same command again".to_owned()
+        }
+        Kind::Changed(_) => "run the same command again when nobody writes to it".to_owned(),
         Kind::Io(_) | Kind::Cancelled => return None,
         Kind::Usage(_) => "discless --help shows how to call it".to_owned(),
         Kind::Refused(refusal) => match refusal {
             Refusal::NotEmpty(_) => "choose another -o DIR, or --overwrite=changed to complete it".to_owned(),
             Refusal::Exists(_) => "choose another name, or --overwrite=always to replace it".to_owned(),
             Refusal::NotADirectory(_) => "choose another -o DIR".to_owned(),
+            Refusal::Gone(_) => "run the same command again".to_owned(),
             Refusal::NoSpace { .. } => {
                 "choose a larger disk with -o DIR, or fewer members with a GLOB".to_owned()
             }
@@ -79,6 +93,13 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             Refusal::Mount { directory, fault } => mount(&quoted(&directory.to_string_lossy()), *fault),
         },
     })
+}
+
+/// True where something can be written no further: no room, no more of a quota, a file larger than the limit of the
+/// shell (`ulimit -f`) or of the file system.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// What to do where nothing can be mounted on `directory`.

@@ -126,7 +126,7 @@ fn editions(out: &mut String, report: &report::Inspect) {
 fn answer(report: &report::Inspect) -> String {
     let label = report.volume.get("label").map(|label| for_terminal(label).into_owned());
     let used = report.layers.iter().find(|layer| layer.used);
-    let kind = used.map_or(report.format.as_str(), |layer| layer.detail.as_str());
+    let kind = for_terminal(used.map_or(report.format.as_str(), |layer| layer.detail.as_str()));
     let Some(product) = &report.product else {
         let title = label.unwrap_or_else(|| for_terminal(&report.source.name).into_owned());
         return format!("{title}, {kind}");
@@ -229,12 +229,13 @@ fn programs(out: &mut String, report: &report::Inspect, verbose: bool) {
     for file in &report.versions {
         let version =
             file.file_version.as_deref().or(file.product_version.as_deref()).unwrap_or("no version");
+        let version = for_terminal(version);
         let product = file.product.as_deref().map(|product| format!(", {}", for_terminal(product)));
         let _ = writeln!(
             out,
             "  {}  {version} ({}){}",
             for_terminal(&file.path),
-            file.platform,
+            for_terminal(&file.platform),
             product.unwrap_or_default()
         );
     }

@@ -6,7 +6,7 @@ use super::{Exit, hints};
 use discless::container::{Container, Entry, EntryKind, Severity};
 use discless::formats::{Options, Tree};
 use discless::inside::{self, Budget};
-use discless::{Limits, Result, nest, report};
+use discless::{Result, nest, report};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,20 +21,27 @@ pub(super) fn options(ui: &Ui, opening: &Opening) -> Options {
         TreeName::Enhanced => Tree::Enhanced,
         TreeName::Iso9660 => Tree::Iso9660,
     });
-    let limits = Limits { unpacked_bytes: opening.max_unpacked, ..Limits::default() };
-    Options { limits, tree, threads: ui.threads, ..Options::default() }
+    Options { limits: opening.limits.limits(), tree, threads: ui.threads, ..Options::default() }
 }
 
 /// The environment variable that names a file of passwords where no argument does: a share's scripts need not know.
 const PASSWORD_FILE: &str = "DISCLESS_PASSWORD_FILE";
 
 impl Passwords {
+    /// The file that has passwords.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        let named = || {
+            let name = std::env::var_os(PASSWORD_FILE).filter(|name| !name.is_empty())?;
+            self.password.is_empty().then(|| PathBuf::from(name))
+        };
+        self.password_file.clone().or_else(named)
+    }
+
     /// The same options with the passwords that were given.
     pub(super) fn with(&self, options: Options) -> Result<Options> {
-        let named = std::env::var_os(PASSWORD_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
         let mut given = self.password.clone();
-        if let Some(file) = self.password_file.as_ref().or(named.as_ref().filter(|_| given.is_empty())) {
-            given.extend(discless::passwords::Passwords::lines_of(file)?);
+        if let Some(file) = self.file() {
+            given.extend(discless::passwords::Passwords::lines_of(&file)?);
         }
         Ok(Options { passwords: discless::passwords::Passwords::new(given)?, ..options })
     }

@@ -4,6 +4,7 @@ mod args;
 mod builds;
 mod cat;
 mod check_all;
+mod confine;
 mod extract;
 mod formats;
 mod generate;
@@ -12,6 +13,7 @@ mod hints;
 mod inspect;
 mod list;
 mod mount;
+mod output;
 #[cfg(feature = "serve")]
 mod serve;
 mod share;
@@ -75,6 +77,7 @@ impl Exit {
             | Kind::Limit { .. }
             | Kind::NotFound { .. }
             | Kind::Io(_)
+            | Kind::Changed(_)
             | Kind::Usage(_)
             | Kind::Refused(_) => Self::Failed,
             Kind::Cancelled => Self::Interrupted,
@@ -87,9 +90,8 @@ pub(crate) fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let exit = if error.use_stderr() { Exit::Failed } else { Exit::Good };
-            // Where even this cannot be printed nobody listens.
-            let _ = error.print();
+            let is_read = ui::print_usage(&error);
+            let exit = if error.use_stderr() || !is_read { Exit::Failed } else { Exit::Good };
             return ExitCode::from(exit.code());
         }
     };
@@ -110,16 +112,17 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(ui: &Ui, command: Command) -> Result<Exit> {
+    let mut confined = confine::confine(ui, &command);
     match command {
         Command::Inspect(args) => inspect::run(ui, &args),
         Command::List(args) => list::run(ui, &args),
-        Command::Verify(args) => verify::run(ui, &args),
-        Command::Extract(args) => extract::run(ui, &args),
+        Command::Verify(args) => verify::run(ui, &args, &confined),
+        Command::Extract(args) => extract::run(ui, &args, &mut confined),
         Command::Cat(args) => cat::run(ui, &args),
-        Command::Mount(args) => mount::run(ui, &args),
+        Command::Mount(args) => mount::run(ui, &args, &confined),
         Command::Hash(args) => hash::run(ui, &args),
         Command::Builds(args) => builds::run(ui, &args),
-        Command::Share(args) => share::run(ui, args.command),
+        Command::Share(args) => share::run(ui, args.command, &mut confined),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(ui, &args),
         Command::Formats => formats::run(ui),

@@ -2,12 +2,13 @@
 
 use super::Exit;
 use super::args::Mount;
+use super::confine::Confined;
 use super::ui::Ui;
 use discless::Result;
 
 /// Says why this program cannot.
 #[cfg(not(all(feature = "mount", target_os = "linux")))]
-pub(super) fn run(_: &Ui, _: &Mount) -> Result<Exit> {
+pub(super) fn run(_: &Ui, _: &Mount, _: &Confined) -> Result<Exit> {
     Err(discless::Error::unsupported(if cfg!(target_os = "linux") {
         "mounting: this program was built without the feature mount"
     } else {
@@ -21,7 +22,7 @@ pub(super) use linux::run;
 #[cfg(all(feature = "mount", target_os = "linux"))]
 mod linux {
     use super::super::{hints, list, show};
-    use super::{Exit, Mount, Result, Ui};
+    use super::{Confined, Exit, Mount, Result, Ui};
     use discless::container::{Container, EntryKind};
     use discless::mount::{Audience, Left, Mounted, Options, mount};
     use discless::observe::Observer;
@@ -35,17 +36,17 @@ mod linux {
     /// How long a wish to end may go unnoticed.
     const NOTICE: Duration = Duration::from_millis(100);
 
-    pub(crate) fn run(ui: &Ui, args: &Mount) -> Result<Exit> {
+    pub(crate) fn run(ui: &Ui, args: &Mount, confined: &Confined) -> Result<Exit> {
         let progress = ui.until_interrupted();
-        let options = args.passwords.with(list::options(ui, &args.opening))?;
-        let mut sources: Vec<(String, Arc<dyn Container>)> = Vec::new();
-        for source in &args.sources {
-            let named = nest::open(source, &mut std::io::stdin(), &options)?;
-            let name = named.name.clone();
-            sources.push((name, Arc::from(named.container(&options)?)));
-        }
-        let nested = if args.recurse { Nested::Shown } else { Nested::Hidden };
-        let view = Arc::new(View::new(sources, Settings { options, nested, kept: None })?);
+        // This thread reads nothing of a medium, and is not confined: otherwise it could not unmount.
+        let opened = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                confined.enter(ui);
+                open(ui, args)
+            });
+            reader.join()
+        });
+        let view = Arc::new(opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         let (faults, heard) = channel();
         let complain = Box::new(move |error: &discless::Error| {
             // Nobody listens any more while it ends.
@@ -55,6 +56,7 @@ mod linux {
             audience: if args.allow_other { Audience::Everybody } else { Audience::Owner },
             threads: ui.threads,
             name: args.sources.join(" "),
+            bounds: confined.bounds().cloned(),
         };
         let mounted = mount(view.clone(), &args.directory, &how, complain)?;
         tell(ui, &mounted, &view)?;
@@ -73,6 +75,18 @@ mod linux {
             ));
         }
         Ok(Exit::Good)
+    }
+
+    fn open(ui: &Ui, args: &Mount) -> Result<View> {
+        let options = args.passwords.with(list::options(ui, &args.opening))?;
+        let mut sources: Vec<(String, Arc<dyn Container>)> = Vec::new();
+        for source in &args.sources {
+            let named = nest::open(source, &mut std::io::stdin(), &options)?;
+            let name = named.name.clone();
+            sources.push((name, Arc::from(named.container(&options)?)));
+        }
+        let nested = if args.recurse { Nested::Shown } else { Nested::Hidden };
+        View::new(sources, Settings { options, nested, kept: None })
     }
 
     /// One line, once it can be read: scripts wait for it.

@@ -7,7 +7,7 @@ use super::hints;
 use anstyle::{AnsiColor, Style};
 use discless::error::Kind;
 use discless::observe::Observer;
-use discless::text::for_terminal;
+use discless::text::{for_terminal, for_terminal_in_colour};
 use discless::{Error, Result, report};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -20,6 +20,8 @@ pub(crate) struct Ui {
     pub(crate) json: bool,
     pub(crate) verbose: bool,
     pub(crate) threads: usize,
+    /// Whether the kernel is to confine it.
+    pub(crate) sandbox: bool,
     quiet: u8,
     color: When,
     progress: When,
@@ -35,6 +37,7 @@ impl Ui {
             json: global.json,
             verbose: global.verbose > 0,
             threads,
+            sandbox: !global.no_sandbox,
             quiet: global.quiet,
             color: global.color,
             progress: global.progress,
@@ -54,6 +57,8 @@ impl Ui {
         if self.quiet > 1 {
             return Ok(());
         }
+        // Whoever put a name from a medium into it ought to have done this; a pipe gets the bytes as they are.
+        let text = if stdout_is_terminal() { for_terminal_in_colour(text) } else { text.into() };
         let mut out = anstream::AutoStream::new(io::stdout().lock(), self.choice());
         out.write_all(text.as_bytes()).and_then(|()| out.flush())?;
         Ok(())
@@ -84,7 +89,7 @@ impl Ui {
     /// Something beside the answer.
     pub(crate) fn note(&self, text: &str) {
         if self.quiet == 0 {
-            self.to_stderr(&format!("{text}\n"));
+            self.to_stderr(&format!("{}\n", for_terminal(text)));
         }
     }
 
@@ -105,7 +110,7 @@ impl Ui {
     /// What to do, to be pasted.
     pub(crate) fn hint(&self, text: &str) {
         if self.quiet == 0 {
-            self.to_stderr(&format!("hint: {text}\n"));
+            self.to_stderr(&format!("hint: {}\n", for_terminal(text)));
         }
     }
 
@@ -140,7 +145,7 @@ impl Ui {
         let mut text = format!("{style}error:{style:#} {first}\n");
         if !place.structure.is_empty() || place.offset.is_some() {
             let inner = discless::error::Place { medium: String::new(), ..place.clone() };
-            text.push_str(&format!("  {inner}\n"));
+            text.push_str(&format!("  {}\n", for_terminal(&inner.to_string())));
         }
         if let Some(hint) = hints::hint(error) {
             text.push_str(&format!("hint: {}\n", for_terminal(&hint)));
@@ -154,6 +159,7 @@ impl Ui {
     }
 
     fn to_stderr(&self, text: &str) {
+        let text = for_terminal_in_colour(text);
         let mut err = anstream::AutoStream::new(io::stderr().lock(), self.choice());
         // A closed standard error is no reason to stop working.
         let _ = err.write_all(text.as_bytes());
@@ -258,10 +264,26 @@ pub(crate) fn report_panics() {
             return;
         }
         let at = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
-        eprintln!("error: internal error{at}");
-        eprintln!("  this is a fault of discless {}, not of the medium", report::VERSION);
-        eprintln!("hint: please report it with the command line and, if you may, the medium");
+        let text = format!(
+            "error: internal error{at}\n  this is a fault of discless {}, not of the medium\n\
+             hint: please report it with the command line and, if you may, the medium\n",
+            report::VERSION
+        );
+        // Where nobody listens a second panic would help nobody.
+        let _ = io::stderr().write_all(text.as_bytes());
     }));
+}
+
+/// Help, or what is wrong with the arguments; false where nobody can have read it, which is said.
+pub(crate) fn print_usage(usage: &clap::Error) -> bool {
+    match usage.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let text = format!("error: {}\n", Error::from(error));
+            let _ = io::stderr().write_all(text.as_bytes());
+            false
+        }
+        _ => true,
+    }
 }
 
 /// True where the reader of our output has gone.

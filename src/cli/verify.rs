@@ -1,6 +1,7 @@
 //! `discless verify`.
 
 use super::args::{Expected, Verify};
+use super::confine::Confined;
 use super::list::options;
 use super::ui::Ui;
 use super::{Exit, hints, show};
@@ -11,7 +12,6 @@ use discless::source::Digesting;
 use discless::time::Timestamp;
 use discless::verify::{Depth, Expectations, Outcome, Proofs, Verdict, Verified, signature};
 use discless::{Error, Result, page, report, verify};
-use std::io::Write as _;
 use std::path::Path;
 
 /// What a verdict means for the one who waits for the code.
@@ -71,7 +71,7 @@ pub(super) fn add_beside(given: &Expected, name: &str, expectations: &mut Expect
     Ok(())
 }
 
-pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
+pub(super) fn run(ui: &Ui, args: &Verify, confined: &Confined) -> Result<Exit> {
     if args.check_all {
         return super::check_all::run(ui, args);
     }
@@ -97,20 +97,14 @@ pub(super) fn run(ui: &Ui, args: &Verify) -> Result<Exit> {
     }
     let document = report::Document::new("verify", reports);
     if let Some(path) = &args.report {
-        write_page(path, &document)?;
+        let page = page::verification(&document, &Timestamp::today());
+        confined.outputs.write_new(path, page.as_bytes())?;
         ui.note(&format!("report written to {}", path.display()));
     }
     if ui.json {
         ui.document(&document)?;
     }
     Ok(worst)
-}
-
-/// Writes the report where nothing is yet.
-fn write_page(path: &Path, document: &report::Document<report::Verify>) -> Result<()> {
-    let page = page::verification(document, &Timestamp::today());
-    let write = || std::fs::File::create_new(path)?.write_all(page.as_bytes());
-    write().map_err(|error| Error::from(error).of(&path.to_string_lossy()))
 }
 
 fn one(ui: &Ui, args: &Verify, spec: &str, options: &Options) -> Result<(report::Verify, Verdict)> {

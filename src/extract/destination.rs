@@ -1,12 +1,13 @@
 //! The directory that files go to: opened once, and everything is made beneath that handle.
 
-use super::blocks;
 use super::plan::Plan;
+use super::{Completes, blocks};
 use crate::error::{Error, Kind, Refusal, Result};
 use crate::source::Source;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::FileTimes;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,9 +25,60 @@ pub enum Overwrite {
     Always,
 }
 
+/// Where a destination is.
+pub(super) enum At<'a> {
+    /// Where the user says.
+    Path(&'a Path),
+    /// Below a destination: links that came into it lead nowhere else.
+    Below(&'a Dir, &'a Path),
+}
+
+impl At<'_> {
+    /// What stands in it; `NotFound` where it is not there.
+    fn names(&self) -> io::Result<Box<dyn Iterator<Item = io::Result<OsString>>>> {
+        Ok(match self {
+            Self::Path(path) => Box::new(std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name()))),
+            Self::Below(dir, path) => Box::new(dir.read_dir(path)?.map(|entry| Ok(entry?.file_name()))),
+        })
+    }
+
+    /// The text of a file in it, where there is one.
+    fn read(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Path(path) => std::fs::read_to_string(path.join(name)).ok(),
+            Self::Below(dir, path) => dir.read_to_string(path.join(name)).ok(),
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        match self {
+            Self::Path(path) => std::fs::rename(path.join(from), path.join(to)),
+            Self::Below(dir, path) => dir.rename(path.join(from), dir, path.join(to)),
+        }
+    }
+
+    fn make(&self) -> io::Result<()> {
+        match self {
+            Self::Path(path) => std::fs::create_dir_all(path),
+            Self::Below(dir, path) => dir.create_dir_all(path),
+        }
+    }
+
+    fn open(&self) -> io::Result<Dir> {
+        match self {
+            Self::Path(path) => Dir::open_ambient_dir(path, ambient_authority()),
+            Self::Below(dir, path) => dir.open_dir(path),
+        }
+    }
+}
+
 /// Stands in the destination while it is not complete, and says of which medium.
 const MARKER: &str = ".discless.part";
-/// Handles of directories that are kept open.
+/// What it is called once all is written and known to be good, until the files have their place.
+const GOOD: &str = ".discless.good.part";
+/// Stands in it instead of the medium once what was written is no medium's.
+const DISOWNED: &str = "the source changed while it was read\n";
+/// Handles of directories that are kept open; a quarter of what this process may open, where that is less.
 const MOST_HANDLES: usize = 64;
 
 /// An open destination.
@@ -34,6 +86,9 @@ pub(super) struct Destination {
     root: Arc<Dir>,
     path: PathBuf,
     handles: Mutex<HashMap<PathBuf, Arc<Dir>>>,
+    most_handles: usize,
+    /// An interrupted run of the same medium is completed.
+    pub(super) resumed: bool,
     /// Files of the same size and time are taken as whole.
     pub(super) keep_same: bool,
     /// What stands there may be replaced.
@@ -43,24 +98,30 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Opens or makes `path`, where `need` bytes are to be written; with blocks of that size shared with `source`,
-    /// where that may be.
+    /// Opens or makes what is `at` that place and shown as `path`, where `need` bytes are to be written; with blocks of
+    /// that size shared with `source`, where that may be.
     ///
     /// # Errors
     /// `Refused` where something stands there that is not ours, or where there is too little room.
     pub(super) fn open(
-        path: &Path,
+        (at, path): (&At<'_>, &Path),
         plan: &Plan,
         (source, need): (&dyn Source, &dyn Fn(Option<u64>) -> u64),
         overwrite: Overwrite,
     ) -> Result<Self> {
         let wrong = |error: io::Error| Error::from(error).of(&path.to_string_lossy());
         let mut resumed = false;
-        match std::fs::read_dir(path) {
-            Ok(mut listing) => {
-                let marker = std::fs::read_to_string(path.join(MARKER)).ok();
+        match at.names() {
+            Ok(mut names) => {
+                if at.read(GOOD).as_deref() == Some(&plan.identity) {
+                    at.rename(GOOD, MARKER).map_err(wrong)?;
+                }
+                let marker = at.read(MARKER);
                 resumed = marker.as_deref() == Some(&plan.identity);
-                let empty = listing.next().is_none();
+                let begun = marker.is_some_and(|marker| plan.identity.starts_with(&marker));
+                // A run that was killed while it wrote the marker wrote nothing else.
+                let begun = |name: io::Result<OsString>| begun && name.is_ok_and(|name| name == MARKER);
+                let empty = names.next().is_none_or(begun) && names.next().is_none();
                 if !empty && !resumed && overwrite == Overwrite::Never {
                     return Err(Error::new(Kind::Refused(Refusal::NotEmpty(path.to_owned()))));
                 }
@@ -70,25 +131,28 @@ impl Destination {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 check_room(path, source, need)?;
-                std::fs::create_dir_all(path).map_err(wrong)?;
+                at.make().map_err(wrong)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory || path.is_file() => {
                 return Err(Error::new(Kind::Refused(Refusal::NotADirectory(path.to_owned()))));
             }
             Err(error) => return Err(wrong(error)),
         }
-        let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(wrong)?;
+        let root = at.open().map_err(wrong)?;
         let destination = Self {
             own_block: blocks::among(&root),
             root: Arc::new(root),
             path: path.to_owned(),
             handles: Mutex::default(),
+            most_handles: most_handles(),
+            resumed,
             keep_same: resumed || overwrite == Overwrite::Changed,
             replaces: resumed || overwrite != Overwrite::Never,
         };
-        destination.root.write(MARKER, &plan.identity).map_err(wrong)?;
         if resumed {
             destination.remove_parts(plan);
+        } else {
+            destination.root.write(MARKER, &plan.identity).map_err(wrong)?;
         }
         Ok(destination)
     }
@@ -140,11 +204,15 @@ impl Destination {
         if let Some(known) = handles.get(parent) {
             return Ok(known.clone());
         }
-        let opened =
-            self.root.open_dir(parent).map_err(|error| Error::from(error).of(&self.shown(parent)))?;
-        if handles.len() >= MOST_HANDLES {
+        if handles.len() >= self.most_handles {
             handles.clear();
         }
+        let opened = self.root.open_dir(parent).or_else(|_| {
+            // Where there are no more handles there may be some now; another error comes again.
+            handles.clear();
+            self.root.open_dir(parent)
+        });
+        let opened = opened.map_err(|error| Error::from(error).of(&self.shown(parent)))?;
         let opened = Arc::new(opened);
         handles.insert(parent.to_owned(), opened.clone());
         Ok(opened)
@@ -158,8 +226,24 @@ impl Destination {
         return self.root.open_dir(local).map(Dir::into_std_file);
     }
 
-    /// Gives directories their times, the deepest first, and takes the marker away.
-    pub(super) fn finish(self, plan: &Plan) -> Result<()> {
+    /// No run takes what stands there for what it wrote itself any more.
+    pub(super) fn disown(&self) {
+        // Where that cannot be written, what can be read of the marker is no medium's either.
+        let _ = self.root.write(MARKER, DISOWNED);
+    }
+
+    /// An error of one who wrote there: where the destination is gone that is what there is to say.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match error.kind() {
+            Kind::Io(io) if io.kind() == io::ErrorKind::NotFound && !self.path.exists() => {
+                Error::new(Kind::Refused(Refusal::Gone(self.path.clone())))
+            }
+            _ => error,
+        }
+    }
+
+    /// Gives directories their times, the deepest first, and takes the marker away where all is done.
+    pub(super) fn finish(self, plan: &Plan, completes: Completes) -> Result<()> {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for (local, modified) in plan.directories.iter().rev() {
             let Some(time) = modified.and_then(|time| time.to_system()) else { continue };
@@ -168,8 +252,60 @@ impl Destination {
                 let _ = directory.set_times(FileTimes::new().set_modified(time));
             }
         }
-        self.root.remove_file(MARKER).map_err(|error| Error::from(error).of(&self.shown(Path::new(MARKER))))
+        match completes {
+            Completes::Now => gone(self.root.remove_file(MARKER), &self.path.join(MARKER)),
+            Completes::Later => Ok(()),
+        }
     }
+}
+
+/// How many handles of directories are kept open.
+fn most_handles() -> usize {
+    #[cfg(unix)]
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    #[cfg(not(unix))]
+    let most: Option<u64> = None;
+    let quarter = most.map(|most| usize::try_from(most / 4).unwrap_or(usize::MAX));
+    quarter.unwrap_or(MOST_HANDLES).clamp(1, MOST_HANDLES)
+}
+
+/// Takes away what says that `destination` is not complete.
+///
+/// # Errors
+/// What the operating system said.
+pub fn complete(destination: &Path) -> Result<()> {
+    remove_marker(destination, MARKER)
+}
+
+fn remove_marker(destination: &Path, marker: &str) -> Result<()> {
+    let marker = destination.join(marker);
+    gone(std::fs::remove_file(&marker), &marker)
+}
+
+/// What came of removing `marker`, which need not have been there.
+fn gone(removed: io::Result<()>, marker: &Path) -> Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::from(error).of(&marker.to_string_lossy()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says in `destination`, which is complete, that it is good: it may have its place.
+pub(super) fn call_good(destination: &Path) -> io::Result<()> {
+    match std::fs::rename(destination.join(MARKER), destination.join(GOOD)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Takes that away where it has its place.
+///
+/// # Errors
+/// What the operating system said.
+pub(super) fn settle_good(destination: &Path) -> Result<()> {
+    remove_marker(destination, GOOD)
 }
 
 /// The name a file has while it is being written. `number` tells it from a file that is really called so.

@@ -1,11 +1,11 @@
 //! Links, made last: by then nothing is written any more that could go through one.
 
 use super::destination::Destination;
-use super::plan::UNPACKED;
-use super::write::{Content, Digests, Failed, Job, Target, Written, write};
-use super::{Extracted, Left, Linking, Plan, Shared, executable, stands};
+use super::write::{Content, Digests, Failed, How, Job, Target, Written, write};
+use super::{Extracted, Left, Linking, Plan, ReadErrors, Shared, executable, stands};
 use crate::container::{Container, Extents};
 use crate::error::{Error, Result};
+use crate::limits::UNPACKED;
 use crate::observe::Observer;
 use crate::source::{FileSource, Piece, SharedSource};
 use std::collections::{HashMap, HashSet};
@@ -147,8 +147,8 @@ impl<'a> Links<'a> {
         let there = self.destination.parent(from).map_err(of_machine)?;
         let file = there.open(name(from)).and_then(|file| FileSource::from_file(file.into_std()));
         let source: SharedSource = Arc::new(file.map_err(|error| of_machine(error.into()))?);
+        let directory = self.destination.parent(local).map_err(of_machine)?;
         let target = Target {
-            directory: self.destination.parent(local).map_err(of_machine)?,
             local: local.clone(),
             path: entry.path.text().to_owned(),
             bytes: entry.bytes,
@@ -157,13 +157,14 @@ impl<'a> Links<'a> {
             shares: self.destination.own_block.is_some_and(|block| block <= entry.bytes),
             solid: false,
         };
-        if self.destination.keep_same && stands(&target) && !is_link(&target) {
+        if self.destination.keep_same && stands(&directory, &target) && !is_link(&directory, &target) {
             let (local, bytes) = (target.local, target.bytes);
             return Ok(Written { local, bytes, kept: true, shared: 0, digest: None });
         }
         let all = Extents::One(Piece { at: Some(0), len: entry.bytes });
         let job = Job { target, content: Content::Place(source, all) };
-        write(job, self.observer, Digests::None)
+        let (destination, observer) = (self.destination, self.observer);
+        write(job, How { destination, digests: Digests::None, errors: ReadErrors::Stop, observer })
     }
 
     /// Symbolic links.
@@ -204,15 +205,15 @@ fn name(local: &Path) -> &Path {
 }
 
 /// True where the file that stands there has other names: an earlier run linked what is to be a copy now.
-fn is_link(target: &Target) -> bool {
+fn is_link(directory: &cap_std::fs::Dir, target: &Target) -> bool {
     #[cfg(unix)]
     {
         use cap_std::fs::MetadataExt;
-        target.directory.symlink_metadata(name(&target.local)).is_ok_and(|meta| meta.nlink() > 1)
+        directory.symlink_metadata(name(&target.local)).is_ok_and(|meta| meta.nlink() > 1)
     }
     #[cfg(not(unix))]
     {
-        let _ = target;
+        let _ = (directory, target);
         true
     }
 }

@@ -12,24 +12,25 @@ mod recurse;
 mod staging;
 mod write;
 
-pub use destination::Overwrite;
+pub use destination::{Overwrite, complete};
 pub use plan::{Item, Left, Plan, Renamed, Shared, Sharing};
 pub use recurse::Recursion;
 pub use staging::{Staging, write_whole};
 
 use crate::container::{Container, Entry, EntryId, EntryKind, Extents, Location};
 use crate::digest::Value;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::limits::UNPACKED;
 use crate::observe::Observer;
 use crate::path::Names;
 use crate::sink::{Sink, Want};
 use crate::source::{self, SharedSource};
 use crate::walk::walk;
-use destination::Destination;
+use destination::{At, Destination};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
-use write::{Content, Digests, Failed, Job, Outcome, Part, Target, Workers, Written};
+use write::{Content, Digests, Failed, How, Job, Outcome, Part, Target, Workers, Written};
 
 /// Files up to this size are read whole and written by another thread.
 const SMALL: u64 = 256 << 10;
@@ -72,6 +73,28 @@ impl Linking {
     }
 }
 
+/// What happens where the source cannot be read: the operating system said so, as it does of a disk that is dying. What
+/// is read and damaged stops nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReadErrors {
+    /// Nothing more is read: each further attempt may cost a dying disk what is left of it.
+    #[default]
+    Stop,
+    /// That member fails, and the others are read.
+    GoOn,
+}
+
+/// Whether a destination is complete when the plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Completes {
+    /// It is: nothing in it says any more that it is not.
+    #[default]
+    Now,
+    /// More is to be written, or to be found out, and [`complete`] to be called then. A run that is killed before goes
+    /// on where it stopped.
+    Later,
+}
+
 /// How to extract.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -87,11 +110,17 @@ pub struct Options {
     pub in_order: bool,
     /// Threads that write; 0 for as many as there are processors, at most four.
     pub threads: usize,
+    /// What happens where the source cannot be read.
+    pub read_errors: ReadErrors,
+    /// Whether the destination is complete then.
+    pub completes: Completes,
 }
 
 /// What was written.
 #[derive(Debug, Default)]
 pub struct Extracted {
+    /// True where an interrupted run of the same medium was completed.
+    pub resumed: bool,
     /// Files that stand there whole now, those that stood there before included.
     pub files: u64,
     /// Files of these that were there already and unchanged.
@@ -115,8 +144,9 @@ pub struct Extracted {
 /// Writes what `plan` says below `destination`.
 ///
 /// # Errors
-/// `Refused` where it would harm what stands there; what the operating system said while writing. Bytes
-/// that cannot be read end up in [`Extracted::failed`] and do not stop the others.
+/// `Refused` where it would harm what stands there; what the operating system said while writing; what it said
+/// while reading, unless the others are to be read all the same; `Changed` where the source is not what it was when it
+/// was opened. Bytes that are damaged end up in [`Extracted::failed`] and do not stop the others.
 pub fn run(
     container: &dyn Container,
     plan: &Plan,
@@ -124,18 +154,52 @@ pub fn run(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Extracted> {
+    run_at(container, plan, (&At::Path(destination), destination), options, observer)
+}
+
+/// As [`run`], for a destination that is below another one, too.
+fn run_at(
+    container: &dyn Container,
+    plan: &Plan,
+    destination: (&At<'_>, &Path),
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Extracted> {
     let need = options.linking.bytes(plan);
     if need > plan.most {
-        return Err(Error::limit(plan::UNPACKED, plan.most));
+        return Err(Error::limit(UNPACKED, plan.most));
     }
     let room =
         |block: Option<u64>| need.saturating_sub(block.map_or(0, |block| shareable(container, plan, block)));
     let destination =
         Destination::open(destination, plan, (&**container.source(), &room), options.overwrite)?;
+    let written = write_all(container, plan, &destination, options, observer);
+    match source::settled(&**container.source(), written) {
+        Ok(out) => {
+            destination.finish(plan, options.completes)?;
+            Ok(out)
+        }
+        Err(error) if matches!(error.kind(), Kind::Changed(_)) => {
+            // What was written is of two media: no later run may take it for one's.
+            destination.disown();
+            Err(error)
+        }
+        Err(error) => Err(destination.explain(error)),
+    }
+}
+
+/// Writes all that is planned.
+fn write_all(
+    container: &dyn Container,
+    plan: &Plan,
+    destination: &Destination,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Extracted> {
     let block = destination.block(&**container.source());
-    let mut out = Extracted { left: plan.left.clone(), ..Extracted::default() };
-    for (path, bytes) in &plan.too_large {
-        out.failed.push((path.clone(), Error::limit("bytes unpacked from a medium of this size", *bytes)));
+    let mut out = Extracted { left: plan.left.clone(), resumed: destination.resumed, ..Extracted::default() };
+    for (path, _) in &plan.too_large {
+        out.failed.push((path.clone(), Error::limit(UNPACKED, plan.most)));
     }
     for local in plan.directories.keys() {
         destination.make_directory(local)?;
@@ -147,17 +211,17 @@ pub fn run(
     };
     source::read_ahead(&**container.source());
     let digests = if options.digests { Digests::Sha256 } else { Digests::None };
+    let how = How { destination, digests, errors: options.read_errors, observer };
     let (results, outcomes) = mpsc::channel::<Outcome>();
     let wanted: Vec<EntryId> = plan.files.iter().map(|item| item.id).collect();
     let walked = std::thread::scope(|scope| {
-        let workers = Workers::start(scope, threads, &results, observer, digests);
+        let workers = Workers::start(scope, threads, &results, how);
         let items = plan.files.iter().map(|item| (item.id, item.local.as_path())).collect();
         let mut sink = Writer {
-            destination: &destination,
             items,
             workers,
             results,
-            digests,
+            how,
             in_order: options.in_order,
             block,
             source: container.source(),
@@ -188,13 +252,11 @@ pub fn run(
         return Err(error);
     }
     walked?;
-    let links =
-        links::Links { container, destination: &destination, plan, linking: options.linking, observer };
+    let links = links::Links { container, destination, plan, linking: options.linking, observer };
     links.share(sharing, &mut out)?;
     links.symbolic(&mut out)?;
     out.digests.sort_by(|(a, _), (b, _)| a.cmp(b));
     out.failed.sort_by(|(a, _), (b, _)| a.cmp(b));
-    destination.finish(plan)?;
     Ok(out)
 }
 
@@ -209,11 +271,10 @@ fn shareable(container: &dyn Container, plan: &Plan, block: u64) -> u64 {
 
 /// Turns entries into jobs for the writing threads.
 struct Writer<'a> {
-    destination: &'a Destination,
+    how: How<'a>,
     items: HashMap<EntryId, &'a Path>,
     workers: Workers,
     results: Sender<Outcome>,
-    digests: Digests,
     in_order: bool,
     /// Bytes of a block that files may share with the medium.
     block: Option<u64>,
@@ -234,10 +295,9 @@ enum Current {
 }
 
 impl Writer<'_> {
-    fn target(&self, id: EntryId, entry: &Entry) -> Result<Option<Target>> {
-        let Some(local) = self.items.get(&id) else { return Ok(None) };
-        Ok(Some(Target {
-            directory: self.destination.parent(local)?,
+    fn target(&self, id: EntryId, entry: &Entry) -> Option<Target> {
+        let local = self.items.get(&id)?;
+        Some(Target {
             local: (*local).to_owned(),
             path: entry.path.text().to_owned(),
             bytes: entry.bytes,
@@ -252,7 +312,7 @@ impl Writer<'_> {
                 Location::Nowhere => false,
                 _ => true,
             },
-        }))
+        })
     }
 
     /// Ready for the bytes of a file.
@@ -264,7 +324,8 @@ impl Writer<'_> {
         if target.bytes <= SMALL && place.is_none() {
             return Ok(Current::Kept(target, Vec::new()));
         }
-        let part = Part::begin(target, self.digests);
+        let directory = self.how.destination.parent(&target.local)?;
+        let part = Part::begin(target, directory, self.how.digests);
         let mut part = part.map_err(|failed| failed.error.of(&failed.path))?;
         if let Some(extents) = place {
             part.share(&**self.source, extents);
@@ -284,9 +345,9 @@ fn executable(entry: &Entry) -> bool {
 }
 
 /// True where a file of this size and time stands there: it was renamed only when it was whole.
-fn stands(target: &Target) -> bool {
+fn stands(directory: &cap_std::fs::Dir, target: &Target) -> bool {
     let Some(name) = target.local.file_name() else { return false };
-    let Ok(meta) = target.directory.symlink_metadata(name) else { return false };
+    let Ok(meta) = directory.symlink_metadata(name) else { return false };
     let time = target.modified.and_then(|time| time.to_system());
     let same_time = match (time, meta.modified()) {
         (Some(want), Ok(have)) => have.into_std() == want,
@@ -297,15 +358,16 @@ fn stands(target: &Target) -> bool {
 
 impl Sink for Writer<'_> {
     fn begin(&mut self, id: EntryId, entry: &Entry) -> Result<Want> {
-        let Some(target) = self.target(id, entry)? else { return Ok(Want::Skip) };
+        let Some(target) = self.target(id, entry) else { return Ok(Want::Skip) };
         if entry.kind != EntryKind::File {
             return Ok(Want::Skip);
         }
-        if self.destination.keep_same && stands(&target) {
+        let destination = self.how.destination;
+        if destination.keep_same && stands(&*destination.parent(&target.local)?, &target) {
             self.workers.give(Job { target, content: Content::Standing })?;
             return Ok(Want::Skip);
         }
-        let unseen = !self.in_order || (target.shares && self.digests == Digests::None);
+        let unseen = !self.in_order || (target.shares && self.how.digests == Digests::None);
         let want = match entry.location {
             Location::Stored(_) if unseen => Want::Place,
             _ => Want::Bytes,
@@ -326,7 +388,7 @@ impl Sink for Writer<'_> {
         }
         match &mut self.current {
             Some(Current::Kept(_, kept)) => kept.extend_from_slice(bytes),
-            Some(Current::Part(part)) => part.write(bytes)?,
+            Some(Current::Part(part)) => part.write(bytes).map_err(|error| error.of(part.path()))?,
             _ => {}
         }
         Ok(())
@@ -344,8 +406,10 @@ impl Sink for Writer<'_> {
         let current = self.current.take();
         if let Err(error) = outcome {
             // Half a file is not left under its own name; the part goes when it is dropped.
-            self.report(Err(Failed::of_medium(entry.path.text(), error)));
-            return Ok(());
+            let failed = Failed::of_medium(entry.path.text(), error).weighed(self.how.errors);
+            let ends = (!failed.of_medium).then(|| failed.error.again().of(&failed.path));
+            self.report(Err(failed));
+            return ends.map_or(Ok(()), Err);
         }
         match current {
             Some(Current::Kept(target, bytes)) => {

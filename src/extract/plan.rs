@@ -2,14 +2,11 @@
 
 use crate::container::{Container, Entry, EntryId, EntryKind, EntryPath, Location, Role};
 use crate::error::{Error, Result};
-use crate::limits::Limits;
+use crate::limits::{Limits, UNPACKED};
 use crate::path::{LocalPath, LocalPaths, Names, link_stays_inside};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-
-/// What may not grow without bounds, in words.
-pub(super) const UNPACKED: &str = "bytes unpacked from a medium of this size";
 
 /// An entry and where it goes.
 #[derive(Debug, Clone)]

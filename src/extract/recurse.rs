@@ -1,6 +1,7 @@
 //! Packages that came out of a medium are unpacked beside themselves.
 
-use super::{Extracted, Left, Options, Plan, Sharing, run};
+use super::destination::At;
+use super::{Completes, Extracted, Left, Options, Overwrite, Plan, Sharing, run_at};
 use crate::container::{Container, EntryId, Location};
 use crate::error::{Error, Kind, Result};
 use crate::formats;
@@ -9,6 +10,8 @@ use crate::medium;
 use crate::nest::{self, Members};
 use crate::observe::Observer;
 use crate::source::{FileSource, SharedSource};
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,11 +25,17 @@ pub struct Recursion<'a> {
     pub observer: &'a dyn Observer,
 }
 
+/// Where files were written: the open directory, and what it is called.
+struct Below<'a> {
+    root: &'a Dir,
+    path: PathBuf,
+}
+
 impl Recursion<'_> {
     /// Unpacks the packages among what `plan` wrote of the medium `outer`, with a budget of their own.
     ///
     /// # Errors
-    /// As [`Recursion::unpack`].
+    /// `Limit` where the budget is spent; as [`super::run`].
     pub fn run(
         &self,
         outer: &Arc<dyn Container>,
@@ -35,30 +44,36 @@ impl Recursion<'_> {
         out: &mut Extracted,
     ) -> Result<()> {
         let mut budget = Budget::new(self.options, outer.source().len());
-        self.unpack(outer, plan, below, &mut budget, out)?;
+        let root = Dir::open_ambient_dir(below, ambient_authority());
+        let root = root.map_err(|error| Error::from(error).of(&below.to_string_lossy()))?;
+        self.unpack(outer, plan, &Below { root: &root, path: below.to_owned() }, &mut budget, out)?;
         out.digests.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(())
     }
 
-    /// Unpacks the packages among what `plan` wrote below `below`, each into `NAME.contents` beside it, and
-    /// what they hold. What comes out is added to `out`.
+    /// Unpacks the packages among what `plan` wrote `below`, each into `NAME.contents` beside it, and what they hold.
+    /// What comes out is added to `out`.
     ///
     /// # Errors
-    /// `Limit` where the budget is spent; as [`run`].
-    pub fn unpack(
+    /// `Limit` where the budget is spent; as [`super::run`].
+    fn unpack(
         &self,
         outer: &Arc<dyn Container>,
         plan: &Plan,
-        below: &Path,
+        below: &Below<'_>,
         budget: &mut Budget,
         out: &mut Extracted,
     ) -> Result<()> {
         let Some(mut budget) = budget.deeper() else { return Ok(()) };
+        let mut how = Options { completes: Completes::Now, ..self.how.clone() };
+        if out.resumed && how.overwrite == Overwrite::Never {
+            // What stands there was begun by the run that was interrupted, and some of it is complete.
+            how.overwrite = Overwrite::Changed;
+        }
         // Also of contents that are kept once: each package is unpacked beside itself.
         let shared = plan.shared.iter().filter(|shared| shared.sharing == Sharing::Content);
         for item in plan.files.iter().chain(shared.map(|shared| &shared.item)) {
-            let written = below.join(&item.local);
-            let Ok(source) = self.source(&**outer, item.id, &written) else { continue };
+            let Ok(source) = self.source(&**outer, item.id, below.root, &item.local) else { continue };
             let name = item.local.to_string_lossy().into_owned();
             let at = Members::around(outer, item.id, &self.options.limits)?;
             let inner: Arc<dyn Container> = match medium::open(&source, &name, &self.options.at(at)) {
@@ -79,26 +94,30 @@ impl Recursion<'_> {
                 .map_err(|error| error.of(&name))?;
             budget.unpack(self.how.linking.bytes(&nested))?;
             let local = contents_of(plan, &item.local);
-            let into = below.join(&local);
-            let mut done = run(&*inner, &nested, &into, self.how, self.observer)?;
-            self.unpack(&inner, &nested, &into, &mut budget, &mut done)?;
+            let into = below.path.join(&local);
+            let at = At::Below(below.root, &local);
+            let mut done = run_at(&*inner, &nested, (&at, &into), &how, self.observer)?;
+            done.resumed |= out.resumed;
+            let root = below.root.open_dir(&local);
+            let root = root.map_err(|error| Error::from(error).of(&into.to_string_lossy()))?;
+            self.unpack(&inner, &nested, &Below { root: &root, path: into }, &mut budget, &mut done)?;
             add(out, done, &name, &local);
         }
         Ok(())
     }
 
     /// A stored member is read where it lies; a packed one was just unpacked.
-    fn source(&self, outer: &dyn Container, id: EntryId, written: &Path) -> Result<SharedSource> {
+    fn source(&self, outer: &dyn Container, id: EntryId, root: &Dir, written: &Path) -> Result<SharedSource> {
         match outer.entry(id)?.location {
             Location::Stored(_) | Location::Outside | Location::Nowhere => {
                 outer.sub_source(id, &self.options.limits)
             }
             Location::Packed(_) | Location::Solid { .. } => {
-                let file = written.symlink_metadata().is_ok_and(|meta| meta.is_file());
+                let file = root.symlink_metadata(written).is_ok_and(|meta| meta.is_file());
                 if !file {
                     return Err(Error::not_found(written.to_string_lossy(), None));
                 }
-                Ok(Arc::new(FileSource::open(written)?))
+                Ok(Arc::new(FileSource::from_file(root.open(written)?.into_std())?))
             }
         }
     }

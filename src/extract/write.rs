@@ -1,13 +1,14 @@
 //! Threads that write files while the medium is read.
 
+use super::ReadErrors;
 use super::blocks;
-use super::destination::{create, part_name};
+use super::destination::{Destination, create, part_name};
 use crate::container::Extents;
 use crate::digest::{Algorithm, Hasher, Value};
 use crate::error::{Error, Kind, Result};
 use crate::observe::{Observer, Silent};
 use crate::sink::CHUNK;
-use crate::source::{SharedSource, Source};
+use crate::source::{READING, SharedSource, Source};
 use crate::time::Timestamp;
 use cap_std::fs::Dir;
 use std::fs::{File, FileTimes};
@@ -31,9 +32,9 @@ pub(super) struct Job {
     pub(super) content: Content,
 }
 
-/// Where and how a file is to stand.
+/// Where and how a file is to stand. Its directory is opened when it is written, so that those that wait hold no files
+/// open.
 pub(super) struct Target {
-    pub(super) directory: Arc<Dir>,
     /// Below the destination.
     pub(super) local: PathBuf,
     /// In the medium.
@@ -77,6 +78,21 @@ impl Failed {
     pub(super) fn of_medium(path: &str, error: Error) -> Self {
         Self { path: path.to_owned(), error, of_medium: true }
     }
+
+    /// Where this file could not be read and that ends all, this ends all.
+    pub(super) fn weighed(self, errors: ReadErrors) -> Self {
+        let ends = errors == ReadErrors::Stop && matches!(self.error.kind(), Kind::Io(_));
+        Self { of_medium: self.of_medium && !ends, ..self }
+    }
+}
+
+/// How files are written.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    pub(super) destination: &'a Destination,
+    pub(super) digests: Digests,
+    pub(super) errors: ReadErrors,
+    pub(super) observer: &'a dyn Observer,
 }
 
 pub(super) type Outcome = std::result::Result<Written, Failed>;
@@ -95,8 +111,7 @@ impl Workers {
         scope: &'scope Scope<'scope, 'env>,
         threads: usize,
         results: &Sender<Outcome>,
-        observer: &'env dyn Observer,
-        digests: Digests,
+        how: How<'env>,
     ) -> Self {
         let (jobs, waiting) = sync_channel::<Vec<Job>>(QUEUE);
         let waiting: Arc<Mutex<Receiver<Vec<Job>>>> = Arc::new(Mutex::new(waiting));
@@ -111,7 +126,7 @@ impl Workers {
                         if broken.load(Ordering::Relaxed) {
                             break;
                         }
-                        let outcome = write(job, observer, digests);
+                        let outcome = write(job, how).map_err(|failed| failed.weighed(how.errors));
                         if outcome.as_ref().is_err_and(|failed| !failed.of_medium) {
                             broken.store(true, Ordering::Relaxed);
                         }
@@ -167,6 +182,7 @@ impl Digests {
 /// A file being written under its `.part` name; gone if it is dropped before it is finished.
 pub(super) struct Part {
     target: Target,
+    directory: Arc<Dir>,
     name: std::ffi::OsString,
     file: Option<File>,
     hasher: Option<Hasher>,
@@ -177,15 +193,20 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) fn begin(target: Target, digests: Digests) -> std::result::Result<Self, Failed> {
+    pub(super) fn begin(
+        target: Target,
+        directory: Arc<Dir>,
+        digests: Digests,
+    ) -> std::result::Result<Self, Failed> {
         let mut number = 0u32;
         loop {
             let name = part_name(&target.local, number);
-            match create(&target.directory, &name) {
+            match create(&directory, &name) {
                 Ok(file) => {
                     preallocate(&file, &target);
                     return Ok(Self {
                         target,
+                        directory,
                         name,
                         file: Some(file),
                         hasher: digests.hasher(),
@@ -215,6 +236,11 @@ impl Part {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The member's path in the medium.
+    pub(super) fn path(&self) -> &str {
+        &self.target.path
     }
 
     /// Lets the file share what lies at `extents` of `source`, as far as it begins there and has no hole; who gives
@@ -268,10 +294,9 @@ impl Part {
             let settled = length.and_then(|()| settle(&file, &self.target));
             drop(file);
             let own_name = self.target.local.file_name().unwrap_or_default().to_owned();
-            let renamed = settled
-                .and_then(|()| self.target.directory.rename(&self.name, &self.target.directory, own_name));
+            let renamed = settled.and_then(|()| self.directory.rename(&self.name, &self.directory, own_name));
             if let Err(error) = renamed {
-                let _ = self.target.directory.remove_file(&self.name);
+                let _ = self.directory.remove_file(&self.name);
                 return Err(wrong(&self.target, error));
             }
         }
@@ -288,7 +313,7 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if self.file.take().is_some() {
-            let _ = self.target.directory.remove_file(&self.name);
+            let _ = self.directory.remove_file(&self.name);
         }
     }
 }
@@ -322,14 +347,16 @@ fn settle(file: &File, target: &Target) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn write(job: Job, observer: &dyn Observer, digests: Digests) -> Outcome {
+pub(super) fn write(job: Job, how: How<'_>) -> Outcome {
+    let How { destination, digests, observer, .. } = how;
     let Job { target, content } = job;
     let path = target.path.clone();
     let failed = |error: Error| Failed { path: path.clone(), error, of_medium: false };
+    let directory = destination.parent(&target.local).map_err(failed)?;
     match content {
         Content::Standing => {
             let digest = match digests.hasher() {
-                Some(hasher) => Some(digest_standing(&target, hasher).map_err(failed)?),
+                Some(hasher) => Some(digest_standing(&directory, &target, hasher).map_err(failed)?),
                 None => None,
             };
             Ok(Written {
@@ -341,12 +368,12 @@ pub(super) fn write(job: Job, observer: &dyn Observer, digests: Digests) -> Outc
             })
         }
         Content::Bytes(bytes) => {
-            let mut part = Part::begin(target, digests)?;
+            let mut part = Part::begin(target, directory, digests)?;
             part.write(&bytes).map_err(failed)?;
             part.finish()
         }
         Content::Place(source, extents) => {
-            let mut part = Part::begin(target, digests)?;
+            let mut part = Part::begin(target, directory, digests)?;
             if part.target.shares && part.hasher.is_some() {
                 part.share(&*source, &extents);
             }
@@ -364,8 +391,8 @@ pub(super) fn write(job: Job, observer: &dyn Observer, digests: Digests) -> Outc
     }
 }
 
-fn digest_standing(target: &Target, mut hasher: Hasher) -> Result<Option<Value>> {
-    let mut file = target.directory.open(target.local.file_name().map(Path::new).unwrap_or(Path::new("")))?;
+fn digest_standing(directory: &Dir, target: &Target, mut hasher: Hasher) -> Result<Option<Value>> {
+    let mut file = directory.open(target.local.file_name().map(Path::new).unwrap_or(Path::new("")))?;
     let mut buf = vec![0; CHUNK];
     loop {
         match io::Read::read(&mut file, &mut buf)? {
@@ -398,7 +425,8 @@ fn copy(
         let part_of = buf.get_mut(..want).unwrap_or_default();
         let n = source
             .read_at(at + done, part_of)
-            .map_err(|error| Failed::of_medium(&part.target.path, error.into()))?;
+            .map_err(|error| Error::from(error).at(READING, at + done))
+            .map_err(|error| Failed::of_medium(&part.target.path, error))?;
         if n == 0 {
             let error = Error::truncated(at.saturating_add(len), source.len()).during("content");
             return Err(Failed::of_medium(&part.target.path, error));
@@ -456,9 +484,6 @@ mod tests {
         std::fs::write(directory.path().join("medium"), &bytes).unwrap();
         let source = FileSource::open(&directory.path().join("medium")).unwrap();
         let target = Target {
-            directory: Arc::new(
-                Dir::open_ambient_dir(directory.path(), cap_std::ambient_authority()).unwrap(),
-            ),
             local: PathBuf::from("file"),
             path: "file".to_owned(),
             bytes: 150_000,
@@ -468,7 +493,8 @@ mod tests {
             solid: true,
         };
         let want = &bytes[4096..154_096];
-        let mut part = Part::begin(target, Digests::Sha256).ok().unwrap();
+        let opened = Dir::open_ambient_dir(directory.path(), cap_std::ambient_authority()).unwrap();
+        let mut part = Part::begin(target, Arc::new(opened), Digests::Sha256).ok().unwrap();
         part.share(&source, &Extents::One(crate::source::Piece { at: Some(4096), len: 160_000 }));
         let copied = part.there;
         assert!(copied == 150_000 || !cfg!(target_os = "linux"), "{copied}");

@@ -69,4 +69,12 @@ impl Source for Metered {
         taken.map_err(|_| io::Error::other("the read budget is spent"))?;
         self.inner.read_at(offset, buf)
     }
+
+    fn unchanged(&self) -> crate::error::Result<()> {
+        self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<crate::error::Error> {
+        self.inner.failure()
+    }
 }

@@ -7,6 +7,7 @@ mod tree;
 
 use crate::error::{Error, MountFault, Refusal, Result};
 use crate::guard::guarded;
+use crate::sandbox::Bounds;
 use crate::view::View;
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use std::io::{self, ErrorKind};
@@ -46,6 +47,9 @@ pub struct Options {
     pub threads: usize,
     /// What the table of mounts shows as the source.
     pub name: String,
+    /// What the threads that answer may touch; everything without it. Who mounts stays as it is: the kernel lets no
+    /// confined thread mount or unmount.
+    pub bounds: Option<Bounds>,
 }
 
 /// Is told, once for each file, why its bytes are not to be had: those who read it see an I/O error only.
@@ -97,7 +101,14 @@ pub fn mount(view: Arc<View>, directory: &Path, options: &Options, complain: Com
     let failed = |error: io::Error| explain(&directory, options.audience, error);
     let mut session = guarded("mounting", || Session::new(tree, &directory, &config).map_err(failed))?;
     let unmounter = session.unmount_callable();
-    let answering = std::thread::Builder::new().name("mount".to_owned()).spawn(move || session.run())?;
+    let bounds = options.bounds.clone();
+    let answering = std::thread::Builder::new().name("mount".to_owned()).spawn(move || {
+        if let Some(bounds) = bounds {
+            // Whoever mounts has seen already what the kernel enforces.
+            let _ = bounds.enter();
+        }
+        session.run()
+    })?;
     Ok(Mounted { directory, unmounter, answering: Some(answering) })
 }
 

@@ -111,7 +111,7 @@ impl Tree {
         }
         // A full disk may be emptied; what the medium has not it will never have.
         let lasting = match error.kind() {
-            Kind::Io(_) | Kind::Cancelled => None,
+            Kind::Io(_) | Kind::Changed(_) | Kind::Cancelled => None,
             _ => Some(error.again()),
         };
         faults.insert(id, lasting);

@@ -1,11 +1,14 @@
 //! A share's digests as other tools read them.
 
-use super::Share;
 use super::index::Listed;
 use super::manifest::{File, Manifest, sum_line, to_json};
 use super::survey::Item;
+use super::{Share, directory};
 use crate::error::{Error, Kind, Refusal, Result};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 /// A layout.
@@ -84,16 +87,21 @@ pub fn sidecars(share: &Share, items: &[&Item], to: &Path) -> Result<u64> {
             "{shown} is in the share: sidecars there would be files that nobody added"
         )));
     }
+    // Nothing is written through a link that came in between.
+    let dir = Dir::open_ambient_dir(&inside, ambient_authority()).map_err(wrong)?;
     let mut number = 0;
     for (folder, manifest) in manifests(items)? {
         for file in &manifest.files {
-            let at = inside.join(format!("{}.sha256", path(&folder, file)));
+            let at = format!("{}.sha256", path(&folder, file));
             let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            let (above, own) = at.rsplit_once('/').unwrap_or(("", &at));
             let write = || {
-                std::fs::create_dir_all(at.parent().unwrap_or(&inside))?;
-                std::fs::write(&at, sum_line(&file.sha256, name))
+                let mut options = OpenOptions::new();
+                options.write(true).create_new(true);
+                let mut out = directory::make_all(&dir, above)?.open_with(own, &options)?;
+                Ok(out.write_all(sum_line(&file.sha256, name).as_bytes())?)
             };
-            write().map_err(|error| Error::from(error).of(&at.to_string_lossy()))?;
+            write().map_err(|error: Error| error.of(&inside.join(&at).to_string_lossy()))?;
             number += 1;
         }
     }

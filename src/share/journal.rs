@@ -78,8 +78,10 @@ impl Journal {
         let mut known = HashMap::new();
         let mut lines = BufReader::new(&mut file).take(MOST_BYTES).lines();
         let head = lines.next().and_then(|line| serde_json::from_str::<Head>(&line.ok()?).ok());
+        // One that was begun in the future is of a clock that went back: how old it is nobody knows.
+        let age = |head: &Head| now.checked_sub(head.begun);
         let fresh =
-            |head: &Head| head.schema == SCHEMA && now.saturating_sub(head.begun) <= MOST_AGE.as_secs();
+            |head: &Head| head.schema == SCHEMA && age(head).is_some_and(|age| age <= MOST_AGE.as_secs());
         let resumed = head.is_some_and(|head| fresh(&head));
         let mut whole = 0u64;
         if resumed {

@@ -1,6 +1,7 @@
 //! Counts what is read: work, not time, is what tests gate on.
 
 use super::{SharedSource, Source};
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -52,5 +53,13 @@ impl Source for Counting {
         self.bytes.fetch_add(len, Ordering::Relaxed);
         self.reads.fetch_add(1, Ordering::Relaxed);
         Some(found)
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }

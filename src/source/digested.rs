@@ -131,6 +131,8 @@ pub struct Digested {
     inner: SharedSource,
     front: Mutex<Front>,
     in_order: AtomicBool,
+    /// Something before what is read now could not be read: there is no digest to read it for any more.
+    broken: AtomicBool,
 }
 
 impl Digested {
@@ -141,7 +143,7 @@ impl Digested {
         let hashing = Arc::new(Mutex::new(Hashing { hasher, followers: Vec::new() }));
         let front =
             Mutex::new(Front { at: 0, hashing, beside: None, gathered: Vec::new(), spare: Vec::new() });
-        Self { inner, front, in_order: AtomicBool::new(false) }
+        Self { inner, front, in_order: AtomicBool::new(false), broken: AtomicBool::new(false) }
     }
 
     /// From now on members are read in the order in which they lie: what is between two of them is read for the
@@ -166,17 +168,21 @@ impl Digested {
     /// Reads what no one has read yet and gives the digests of the whole. `advance` is told the bytes.
     ///
     /// # Errors
-    /// What the operating system said; `Cancelled` where `advance` answers false.
+    /// What the operating system said; `Changed` where it is not what it was any more; `Cancelled` where `advance`
+    /// answers false.
     pub fn finish(self: Arc<Self>, advance: &mut dyn FnMut(u64) -> bool) -> Result<Vec<Value>> {
         let mut front = lock(&self.front);
         let mut buf = vec![0; BLOCK];
-        while front.at < self.inner.len() {
-            let n = self.fill(&mut front, u64::MAX, &mut buf)?;
-            if !advance(n) {
-                return Err(Error::new(crate::error::Kind::Cancelled));
+        let mut read = || {
+            while front.at < self.inner.len() {
+                let n = self.fill(&mut front, u64::MAX, &mut buf)?;
+                if !advance(n) {
+                    return Err(Error::new(crate::error::Kind::Cancelled));
+                }
             }
-        }
-        front.settle()?;
+            front.settle()
+        };
+        super::settled(&*self.inner, read())?;
         let hasher = lock(&front.hashing).hasher.clone();
         Ok(hasher.finish())
     }
@@ -223,28 +229,46 @@ impl Source for Digested {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let mut front = lock(&self.front);
         let near = offset > front.at && offset - front.at <= GAP && offset < self.inner.len();
-        if near && self.in_order.load(Ordering::Relaxed) {
+        if near && self.in_order.load(Ordering::Relaxed) && !self.broken.load(Ordering::Relaxed) {
             let gap = usize::try_from(offset - front.at).unwrap_or(usize::MAX);
-            if gap <= SMALL && buf.len() <= SMALL {
-                return self.read_across(&mut front, gap, buf);
+            let mut across = || {
+                if gap <= SMALL && buf.len() <= SMALL {
+                    return self.read_across(&mut front, gap, buf).map(Some);
+                }
+                let mut spare = std::mem::take(&mut front.spare);
+                spare.resize(gap.min(BLOCK), 0);
+                while front.at < offset {
+                    self.fill(&mut front, offset, &mut spare)?;
+                }
+                front.spare = spare;
+                Ok(None)
+            };
+            match across() {
+                Ok(Some(n)) => return Ok(n),
+                Ok(None) => {}
+                // What lies before cannot be read: that is no fault of what was asked for.
+                Err(_) => self.broken.store(true, Ordering::Relaxed),
             }
-            let mut spare = std::mem::take(&mut front.spare);
-            spare.resize(gap.min(BLOCK), 0);
-            while front.at < offset {
-                self.fill(&mut front, offset, &mut spare)?;
-            }
-            front.spare = spare;
         }
         if offset > front.at || offset.saturating_add(buf.len() as u64) <= front.at {
             drop(front);
             return self.inner.read_at(offset, buf);
         }
-        let n = self.inner.read_at(offset, buf)?;
+        let n =
+            self.inner.read_at(offset, buf).inspect_err(|_| self.broken.store(true, Ordering::Relaxed))?;
         let fresh = usize::try_from(front.at - offset).unwrap_or(usize::MAX);
         if let Some(bytes) = buf.get(fresh..n).filter(|bytes| !bytes.is_empty()) {
             front.take(bytes);
         }
         Ok(n)
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }
 
@@ -277,6 +301,30 @@ mod tests {
             }
             prop_assert_eq!(source.finish(&mut |_| true).unwrap(), sum(&bytes));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_costs_the_digest_and_not_what_lies_behind_it() {
+        struct Bad(Vec<u8>);
+        impl Source for Bad {
+            fn len(&self) -> u64 {
+                Source::len(&self.0)
+            }
+            fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+                let bad = offset < 200_000 && offset + buf.len() as u64 > 100_000;
+                if bad { Err(io::Error::from_raw_os_error(5)) } else { self.0.read_at(offset, buf) }
+            }
+        }
+        let source = Arc::new(Digested::new(Arc::new(Bad(vec![7u8; 1 << 20])), &[Algorithm::Sha256]));
+        source.in_order();
+        for len in [1000, 100_000] {
+            let mut buf = vec![0; len];
+            assert_eq!(source.read_at(0, &mut buf[..1000]).unwrap(), 1000);
+            assert!(source.read_at(150_000, &mut buf).is_err());
+            assert_eq!(source.read_at(300_000, &mut buf).unwrap(), len);
+            assert!(buf.iter().all(|&byte| byte == 7));
+        }
+        assert!(source.finish(&mut |_| true).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Several sources, one behind the other: the volumes of an archive.
 
 use super::{SharedSource, Source};
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -58,6 +59,14 @@ impl Source for Joined {
         let (part, into, left) = self.find(range.start)?;
         let len = range.end.checked_sub(range.start).filter(|len| *len <= left)?;
         part.in_file(into..into.checked_add(len)?)
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        self.parts.iter().try_for_each(|part| part.unchanged())
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.parts.iter().find_map(|part| part.failure())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{SharedSource, Source};
 use crate::digest::{Algorithm, Hasher, Value};
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -35,6 +36,14 @@ impl Source for Known {
 
     fn known(&self) -> &[Value] {
         &self.values
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where bytes come from: random-access, immutable, shared between threads without a lock.
 
 mod counting;
+mod derived;
 mod digested;
 mod file;
 mod joined;
@@ -8,15 +9,20 @@ mod known;
 mod pieces;
 mod raw_sectors;
 mod spool;
+mod temporary;
 
 pub use counting::Counting;
+pub use derived::Derived;
 pub use digested::{Digested, Follow, Followed};
-pub use file::FileSource;
+pub use file::{FileSource, READING};
 pub use joined::Joined;
 pub use known::{Digesting, Known};
 pub use pieces::{Piece, Pieces};
 pub use raw_sectors::{RawLayout, RawSectors};
 pub use spool::{Spool, spool};
+pub use temporary::temporary_file;
+#[cfg(target_os = "linux")]
+pub use temporary::{Area, prepare_temporary_files};
 
 use crate::digest::Value;
 use crate::error::{Error, Result};
@@ -53,10 +59,50 @@ pub trait Source: Send + Sync {
     fn known(&self) -> &[Value] {
         &[]
     }
+
+    /// That what lies behind it is what it was when it was opened: asked when all has been read, since what was read
+    /// of a file that somebody else writes to is of no one file.
+    ///
+    /// # Errors
+    /// [`Kind::Changed`](crate::error::Kind::Changed), or what the operating system said.
+    fn unchanged(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What the operating system said when it could not be read, where that ever happened: a decoder may have made
+    /// something else of it, and what seems to be damaged then need not be.
+    fn failure(&self) -> Option<Error> {
+        None
+    }
 }
 
 /// A source that many hold.
 pub type SharedSource = Arc<dyn Source>;
+
+/// What came of reading `source`. Where it changed meanwhile that is what there is to say: a digest of it is of no file,
+/// and that it ends early says nothing of what it will be.
+///
+/// # Errors
+/// [`Kind::Changed`](crate::error::Kind::Changed); what `outcome` says.
+pub fn settled<T>(source: &dyn Source, outcome: Result<T>) -> Result<T> {
+    match (outcome, source.unchanged()) {
+        (Err(error), _) if matches!(error.kind(), crate::error::Kind::Cancelled) => Err(error),
+        (_, Err(changed)) if matches!(changed.kind(), crate::error::Kind::Changed(_)) => Err(changed),
+        (outcome, _) => outcome,
+    }
+}
+
+/// What came of reading something in `source`. Where the system could not read it, it is no damage that something is not
+/// as it should be.
+///
+/// # Errors
+/// What the system said, or what `outcome` says.
+pub fn blamed<T>(source: &dyn Source, outcome: Result<T>) -> Result<T> {
+    match outcome {
+        Err(error) if error.is_damage() => Err(source.failure().unwrap_or(error)),
+        outcome => outcome,
+    }
+}
 
 /// Fills `buf` from `offset`.
 ///
@@ -151,6 +197,14 @@ impl Source for Slice {
             return None;
         }
         self.inner.in_file(self.range.start + range.start..self.range.start + range.end)
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }
 

@@ -1,6 +1,7 @@
 //! One source put together from ranges of another: the extents of a file, in order.
 
 use super::{SharedSource, Source};
+use crate::error::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -79,6 +80,14 @@ impl Source for Pieces {
         let len = range.end.checked_sub(range.start)?;
         let at = piece.at.filter(|_| len <= left)?.checked_add(into)?;
         self.inner.in_file(at..at.checked_add(len)?)
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }
 

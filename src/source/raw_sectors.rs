@@ -12,7 +12,7 @@
 //! (video, audio) cannot be addressed by the file system in 2048-byte blocks anyway.
 
 use super::{SharedSource, Source, read_up_to};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::io;
 
 /// The bytes that begin every raw sector with a header.
@@ -123,6 +123,14 @@ impl Source for RawSectors {
             done += part;
         }
         Ok(done)
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        self.inner.unchanged()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.inner.failure()
     }
 }
 

@@ -46,7 +46,7 @@ impl Spool {
             Kept::Memory(memory) if self.bytes <= self.memory => memory.extend_from_slice(bytes),
             Kept::Memory(memory) => {
                 let mut file =
-                    tempfile::tempfile().map_err(|error| Error::from(error).during("temporary file"))?;
+                    super::temporary_file().map_err(|error| Error::from(error).during("temporary file"))?;
                 file.write_all(memory)?;
                 file.write_all(bytes)?;
                 self.kept = Kept::File(file);

@@ -7,8 +7,9 @@ use super::coverage::{Coverage, place, within};
 use super::implanted::{self, Implanting};
 use super::kept::{self, Comparing};
 use crate::container::{Container, Entry, EntryId, EntryKind, Location, Resources};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::formats::{Options, wim};
+use crate::limits::UNPACKED;
 use crate::medium;
 use crate::nest::Members;
 use crate::observe::Observer;
@@ -58,8 +59,21 @@ impl Deep<'_> {
     fn members(&self, images: HashMap<EntryId, Image>, coverage: &mut Coverage) -> Result<Vec<Check>> {
         let container = &**self.outer;
         let mut kept = kept::lists(container);
+        // What members say that they unpack to is as bounded as what is written of them would be.
+        let most = self.options.limits.unpacked(container.source().len());
+        let mut left = most;
+        let mut refused = Vec::new();
+        let mut wanted = Vec::new();
         let files = container.entries().iter().enumerate().filter(|(_, entry)| entry.kind == EntryKind::File);
-        let wanted: Vec<EntryId> = files.map(|(number, _)| EntryId(number)).collect();
+        for (number, entry) in files {
+            match left.checked_sub(entry.bytes) {
+                Some(rest) => {
+                    left = rest;
+                    wanted.push(EntryId(number));
+                }
+                None => refused.push((entry.path.text().to_owned(), Error::limit(UNPACKED, most))),
+            }
+        }
         let apart: HashSet<EntryId> = images.keys().copied().filter(|id| !kept.names(*id)).collect();
         let comparing = Comparing::new(&mut kept, Readable::default());
         let mut sink = Apart { deep: self, images, coverage, checks: Vec::new(), inner: comparing };
@@ -79,7 +93,9 @@ impl Deep<'_> {
             sink.checks.extend(checks);
         }
         let Apart { coverage, checks: of_images, inner: sink, .. } = sink;
-        let failed = sink.inner.failed;
+        let mut failed = sink.inner.failed;
+        let count = (wanted.len() + refused.len()) as u64;
+        failed.extend(refused);
         let damaged = failed.iter().filter(|(_, error)| error.is_damage()).count();
         let outcome = match (failed.len(), damaged) {
             (0, _) => Outcome::Ok,
@@ -114,7 +130,7 @@ impl Deep<'_> {
             }
         }
         let read = Check {
-            count: Some(wanted.len() as u64),
+            count: Some(count),
             failed: failed.iter().map(|(path, error)| format!("{path}: {error}")).collect(),
             ..Check::new("members", outcome, container.format(), note)
         };

@@ -57,10 +57,13 @@ pub fn hash(
 pub(super) fn all(source: &dyn Source, observer: &dyn Observer, follower: &mut dyn Follow) -> Result<()> {
     let mut blocks = Blocks::new(source, INLINE_BLOCK, observer);
     let mut block = Vec::new();
-    while blocks.read(&mut block)? {
-        follower.update(&block);
-    }
-    Ok(())
+    let mut read = || {
+        while blocks.read(&mut block)? {
+            follower.update(&block);
+        }
+        Ok(())
+    };
+    source::settled(source, read())
 }
 
 /// Reads and digests in turn.
@@ -92,7 +95,7 @@ fn beside(source: &dyn Source, groups: Vec<Hasher>, observer: &dyn Observer) -> 
                 Err(payload) => std::panic::resume_unwind(payload),
             }
         }
-        read.map(|()| values)
+        source::settled(source, read.map(|()| values))
     })
 }
 

@@ -218,7 +218,23 @@ impl<'a> Reading<'a> {
             }
         }
         let sha256 = values.into_iter().find(|value| value.algorithm == Algorithm::Sha256);
+        // After all that was read of it, signatures and what they are over included.
+        self.source.unchanged().map_err(of)?;
         Ok(Verified::new(checks, sha256))
+    }
+
+    /// Ends after the source could not be read to its end: nothing can vouch for all of it.
+    ///
+    /// # Errors
+    /// As [`Reading::begin`].
+    pub fn unreadable(mut self) -> Result<Verified> {
+        self.not_opened()?;
+        let mut checks = self.checks;
+        for expected in &self.expectations.digests {
+            let note = "the source cannot be read to its end";
+            checks.push(Check::new(expected.value.algorithm.name(), Outcome::Unchecked, &expected.by, note));
+        }
+        Ok(Verified::new(checks, None))
     }
 
     /// What is no medium can be what was published all the same, or signed as a catalogue is.
@@ -254,7 +270,7 @@ fn not_opened(error: Error, expectations: &Expectations) -> Result<Option<Check>
         Kind::NotMedium(NotMedium::Empty | NotMedium::WebPage { .. } | NotMedium::Zeros)
     );
     match error.kind() {
-        Kind::Io(_) | Kind::Cancelled => Err(error),
+        Kind::Io(_) | Kind::Changed(_) | Kind::Cancelled => Err(error),
         _ if expectations.is_empty() || hopeless => Err(error),
         Kind::NotMedium(what) => {
             Ok(Some(Check::new("structure", Outcome::Unchecked, "discless", format!("it is {what}"))))

@@ -9,10 +9,10 @@ use super::reading::{Reader, Reading};
 use super::signature::{Listed, Proofs, Word};
 use crate::container::{Container, EntryId, EntryKind};
 use crate::digest::{Algorithm, Value};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::formats::Options;
 use crate::observe::Observer;
-use crate::source::SharedSource;
+use crate::source::{self, SharedSource};
 
 /// How much is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,8 @@ impl Verified {
 /// Verifies `source`. What it is may be unknown, where there is something to compare it with.
 ///
 /// # Errors
-/// What reading said; `NotMedium` where it is nothing that is known and nothing is expected of it.
+/// What reading said; `Changed` where the source is not what it was when it was opened; `NotMedium` where it is nothing
+/// that is known and nothing is expected of it.
 pub fn verify(
     source: &SharedSource,
     name: &str,
@@ -56,6 +57,22 @@ pub fn verify(
     observer: &dyn Observer,
 ) -> Result<Verified> {
     observer.total(source.len());
+    let verified = read(source, name, expectations, depth, options, threads, observer);
+    source::settled(&**source, verified).map_err(|error| match error.kind() {
+        Kind::Changed(_) if error.place().medium.is_empty() => error.of(name),
+        _ => error,
+    })
+}
+
+fn read(
+    source: &SharedSource,
+    name: &str,
+    expectations: &Expectations,
+    depth: Depth,
+    options: &Options,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<Verified> {
     let reader = match depth {
         Depth::Members => Reader::Members,
         Depth::Whole => Reader::Alone,

@@ -319,7 +319,7 @@ struct RunFile {
 impl RunFile {
     fn new(bytes: u64) -> Result<Self> {
         let make = || {
-            let file = tempfile::tempfile()?;
+            let file = crate::source::temporary_file()?;
             file.set_len(bytes)?;
             let whole = Arc::new(FileSource::from_file(file.try_clone()?)?);
             Ok(Self { file, whole, end: 0 })

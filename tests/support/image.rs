@@ -24,6 +24,17 @@ impl Sparse {
             self.parts.insert(at, bytes);
         }
     }
+
+    /// Writes it as a file whose zeros cost nothing either.
+    pub fn write(&self, path: &std::path::Path) {
+        use std::io::{Seek, SeekFrom, Write};
+        let mut file = std::fs::File::create(path).unwrap();
+        file.set_len(self.len).unwrap();
+        for (at, bytes) in &self.parts {
+            file.seek(SeekFrom::Start(*at)).unwrap();
+            file.write_all(bytes).unwrap();
+        }
+    }
 }
 
 impl Source for Sparse {

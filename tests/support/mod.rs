@@ -184,7 +184,7 @@ pub fn kind_word(error: &Error) -> &'static str {
         Kind::Encrypted { .. } => "encrypted",
         Kind::Limit { .. } => "limit",
         Kind::NotFound { .. } => "not_found",
-        Kind::Io(_) => "io",
+        Kind::Io(_) | Kind::Changed(_) => "io",
         Kind::Usage(_) => "usage",
         Kind::Refused(_) => "refused",
         Kind::Cancelled => "cancelled",

@@ -2,6 +2,7 @@
 
 use crate::cli::Exit;
 use crate::cli::args::Check;
+use crate::cli::confine::Confined;
 use crate::cli::hints::quoted;
 use crate::cli::show::{check_reports, count, exact, size};
 use crate::cli::ui::{Ui, word};
@@ -14,7 +15,7 @@ use discless::verify::{Keys, Outcome};
 use discless::{Result, page};
 use std::fmt::Write as _;
 
-pub(super) fn run(ui: &Ui, args: &Check) -> Result<Exit> {
+pub(super) fn run(ui: &Ui, args: &Check, confined: &Confined) -> Result<Exit> {
     let share = Share::open(&args.share)?;
     let survey = share.survey()?;
     let items = survey.select(&share, &args.products)?;
@@ -33,7 +34,7 @@ pub(super) fn run(ui: &Ui, args: &Check) -> Result<Exit> {
     drop(progress);
     let document = document(ui, args, &survey, &found);
     if let Some(path) = &args.report {
-        super::write_new(path, page::share_check(&document, &Timestamp::today()).as_bytes())?;
+        confined.outputs.write_new(path, page::share_check(&document, &Timestamp::today()).as_bytes())?;
         ui.note(&format!("report written to {}", super::shown(path)));
     }
     let exit = match document.standing.as_str() {

@@ -2,13 +2,14 @@
 
 use crate::cli::Exit;
 use crate::cli::args::{Export, ExportFormat};
+use crate::cli::confine::Confined;
 use crate::cli::show::count;
 use crate::cli::ui::Ui;
 use discless::share::{self, Client, Format, Item, Share, Stanza};
 use discless::text::for_terminal;
 use discless::{Error, Result};
 
-pub(super) fn run(ui: &Ui, args: &Export) -> Result<Exit> {
+pub(super) fn run(ui: &Ui, args: &Export, confined: &mut Confined) -> Result<Exit> {
     let share = Share::open(&args.share)?;
     let survey = share.survey()?;
     let items = survey.select(&share, &args.products)?;
@@ -18,6 +19,7 @@ pub(super) fn run(ui: &Ui, args: &Export) -> Result<Exit> {
                 return Err(Error::usage("sidecars are files: name a new directory for them with -o DIR"));
             };
             let number = share::sidecars(&share, &items, to)?;
+            confined.directories.keep();
             ui.answer(&format!("wrote {} into {}\n", count(number, "sidecar"), super::shown(to)))?;
             return Ok(Exit::Good);
         }
@@ -28,7 +30,7 @@ pub(super) fn run(ui: &Ui, args: &Export) -> Result<Exit> {
         None => stanza(ui, args, &share, &items)?.into_bytes(),
     };
     match &args.output {
-        Some(path) => super::write_new(path, &bytes)?,
+        Some(path) => confined.outputs.write_new(path, &bytes)?,
         None => ui.bytes(&bytes)?,
     }
     Ok(Exit::Good)

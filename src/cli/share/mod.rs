@@ -11,22 +11,22 @@ mod update;
 
 use super::Exit;
 use super::args::ShareCommand;
+use super::confine::Confined;
 use super::ui::Ui;
+use discless::Result;
 use discless::text::for_terminal;
-use discless::{Error, Result};
-use std::io::Write as _;
 use std::path::Path;
 
-pub(super) fn run(ui: &Ui, command: ShareCommand) -> Result<Exit> {
+pub(super) fn run(ui: &Ui, command: ShareCommand, confined: &mut Confined) -> Result<Exit> {
     match command {
         ShareCommand::Init(args) => init::run(ui, &args),
         ShareCommand::Add(args) => add::run(ui, &args),
-        ShareCommand::Check(args) => check::run(ui, &args),
+        ShareCommand::Check(args) => check::run(ui, &args, confined),
         ShareCommand::List(args) => list::run(ui, &args),
         ShareCommand::Remove(args) => remove::run(ui, &args),
         ShareCommand::AddUpdate(args) => update::run(ui, &args),
         ShareCommand::Sign(args) => sign::run(ui, &args),
-        ShareCommand::Export(args) => export::run(ui, &args),
+        ShareCommand::Export(args) => export::run(ui, &args, confined),
     }
 }
 
@@ -52,10 +52,4 @@ fn few(ui: &Ui, out: &mut String, lines: impl Iterator<Item = String>) {
 /// A path as a share has it, for people.
 fn shown(path: &Path) -> String {
     for_terminal(&path.to_string_lossy()).into_owned()
-}
-
-/// Writes a file where nothing is yet.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || std::fs::File::create_new(path)?.write_all(bytes);
-    write().map_err(|error| Error::from(error).of(&path.to_string_lossy()))
 }

@@ -137,7 +137,7 @@ pub(super) fn unpacked(
             let decoded = guarded("NSIS bzip2", || {
                 decompress_bzip2(&packed, DecodeLimit::Capped(LARGEST_BZIP2)).map_err(|error| match error {
                     nsis::Error::OutputTooLarge { .. } => {
-                        Error::limit("unpacked bytes", LARGEST_BZIP2 as u64)
+                        Error::limit("bytes of a stream packed by bzip2", LARGEST_BZIP2 as u64)
                     }
                     _ => Error::damaged("packed data"),
                 })

@@ -9,6 +9,7 @@ use crate::ahead::decode_ahead;
 use crate::container::{BadResource, EntryId, Resources};
 use crate::digest::hex;
 use crate::error::{Error, Kind, Result};
+use crate::limits::UNPACKED;
 use crate::observe::Observer;
 use crate::sink::CHUNK;
 use sha1::Digest;
@@ -49,6 +50,10 @@ pub(super) fn check(wim: &Wim, observer: &dyn Observer) -> Result<Resources> {
     let metadata = || wim.blobs.metadata.iter();
     out.count += metadata().count() as u64;
     out.bytes = metadata().fold(out.bytes, |sum, blob| sum.saturating_add(blob.bytes));
+    let solids = wim.blobs.solids.iter().fold(0u64, |sum, solid| sum.saturating_add(solid.bytes));
+    if out.bytes.max(solids) > wim.most {
+        return Err(Error::limit(UNPACKED, wim.most));
+    }
     observer.total(out.bytes);
     let wrong = Wrong::default();
     in_stretches(wim, packed, observer, &wrong)?;

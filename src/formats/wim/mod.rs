@@ -129,6 +129,8 @@ struct Wim {
     /// The number of the blob that the XML data are.
     xml: Option<u32>,
     threads: usize,
+    /// Bytes that all its resources may unpack to together.
+    most: u64,
 }
 
 /// Reads the images' descriptions; what is wrong with them and loses nothing else is the second value.
@@ -220,7 +222,9 @@ impl Wim {
         catalogue.end = header.end().max(blobs.end);
         catalogue.facts = facts(&header, &images);
         catalogue.layers.push(layer(&header, &blobs, count, file_count));
-        let mut wim = Self { catalogue, files, blobs, of_entry, xml: None, threads: options.decoders() };
+        let bytes = files.parts.iter().fold(0u64, |sum, part| sum.saturating_add(part.len()));
+        let (threads, most) = (options.decoders(), limits.unpacked(bytes));
+        let mut wim = Self { catalogue, files, blobs, of_entry, xml: None, threads, most };
         wim.read_targets(&reparse, limits, &mut findings);
         wim.add_xml(&header);
         wim.catalogue.findings = findings.finish();

@@ -350,6 +350,14 @@ impl Source for ResourceSource {
         self.resource.bytes
     }
 
+    fn unchanged(&self) -> Result<()> {
+        self.files.parts.iter().try_for_each(|part| part.unchanged())
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.files.parts.iter().find_map(|part| part.failure())
+    }
+
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let chunk = u64::from(self.resource.chunk).max(1);
         let most = usize::try_from((KEPT / chunk).max(1)).unwrap_or(1);

@@ -245,8 +245,8 @@ impl Adder<'_> {
             names: Names::Portable,
             linking: if self.how.sharing == Sharing::Hard { Linking::Contents } else { Linking::Never },
             digests: true,
-            in_order: false,
             threads: self.how.threads.min(4),
+            ..extract::Options::default()
         }
     }
 

@@ -38,8 +38,8 @@ impl Staging {
         {
             // What is not verified is nobody else's to read, though it lies below what a server shows.
             use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::Permissions::from_mode(0o700);
-            std::fs::set_permissions(&path, mode).map_err(|error| wrong(error.into()))?;
+            let mode = cap_std::fs::Permissions::from_std(std::fs::Permissions::from_mode(0o700));
+            above.set_permissions(&folder, mode).map_err(|error| wrong(error.into()))?;
         }
         let owner = format!("{}\nsince {}, process {}\n", name.replace('\n', " "), now(), std::process::id());
         directory::replace(&dir, OWNER, owner.as_bytes()).map_err(wrong)?;

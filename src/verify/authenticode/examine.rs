@@ -55,7 +55,7 @@ struct Found {
 /// Only what the operating system said ends the work; all else is damage of the file.
 fn damage(error: Error, list: &mut Vec<String>) -> Result<()> {
     match error.kind() {
-        ErrorKind::Io(_) | ErrorKind::Cancelled => Err(error),
+        ErrorKind::Io(_) | ErrorKind::Changed(_) | ErrorKind::Cancelled => Err(error),
         _ => {
             list.push(error.to_string());
             Ok(())

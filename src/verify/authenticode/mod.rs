@@ -42,7 +42,7 @@ pub use check::checks;
 pub use cms::Signed;
 pub use examine::{Glance, Pending, begin, glance, message, verify};
 pub use members::{MemberFound, Members, Vouched, walk_signed};
-pub use roots::{MICROSOFT, Roots};
+pub use roots::{MICROSOFT, Roots, system_roots};
 pub use timestamp::{Stamp, TimeStamp};
 pub use x509::{Certificate, Name};
 

@@ -38,6 +38,15 @@ const SYSTEM: [&str; 5] = [
     "/usr/local/share/certs/ca-root-nss.crt",
 ];
 
+/// The files in which systems keep their roots.
+#[must_use]
+pub fn system_roots() -> Vec<&'static Path> {
+    #[cfg(unix)]
+    return SYSTEM.iter().map(Path::new).collect();
+    #[cfg(not(unix))]
+    Vec::new()
+}
+
 /// A root, and the set it belongs to.
 #[derive(Debug, Clone)]
 pub(super) struct Root {
