@@ -15,7 +15,7 @@ use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Bytes decrypted at once: whole blocks.
 const BUFFER: usize = 16 << 10;
@@ -267,18 +267,35 @@ fn crc_step(register: u32, byte: u8) -> u32 {
     (register >> 8) ^ CRC_TABLE.get(usize::from(low ^ byte)).copied().unwrap_or_default()
 }
 
-const CRC_TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        let mut value = at as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            value = if value & 1 == 1 { (value >> 1) ^ 0xedb8_8320 } else { value >> 1 };
-            bit += 1;
-        }
-        table[at] = value;
-        at += 1;
+static CRC_TABLE: LazyLock<[u32; 256]> = LazyLock::new(|| {
+    std::array::from_fn(|at| {
+        let step = |value: u32, _| if value & 1 == 1 { (value >> 1) ^ 0xedb8_8320 } else { value >> 1 };
+        (0..8).fold(u32::try_from(at).unwrap_or_default(), step)
+    })
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_pkzip_are_crc_registers() {
+        // CRC-32 of "123456789" is 0xcbf43926, with the complements around it.
+        let register = b"123456789".iter().fold(u32::MAX, |register, &byte| crc_step(register, byte));
+        assert_eq!(!register, 0xcbf4_3926);
     }
-    table
-};
+
+    #[test]
+    fn a_key_that_is_not_derived_is_salt_and_password() {
+        let key = sevenz_key("ab", &[7], NO_DERIVATION);
+        assert_eq!(key.get(..6), Some([7, b'a', 0, b'b', 0, 0].as_slice()));
+    }
+
+    #[test]
+    fn whole_cipher_blocks_are_wanted() {
+        let mut out = Vec::new();
+        let packed: Content = Box::new(io::Cursor::new(vec![0; 17]));
+        let error = Cbc::new(packed, &[0; 32], &[0; 16]).read_to_end(&mut out).unwrap_err();
+        assert!(Error::from(error).is_damage());
+    }
+}
