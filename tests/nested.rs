@@ -72,8 +72,7 @@ fn extract_all(onion: &Arc<dyn Container>, to: &Path, options: &Options) -> Resu
     let how = extract::Options { digests: true, ..extract::Options::default() };
     let mut out = extract::run(&**onion, &plan, to, &how, &Silent)?;
     let recursion = Recursion { how: &how, options, observer: &Silent };
-    let mut budget = Budget::new(options, onion.source().len());
-    recursion.unpack(onion, &plan, to, &mut budget, &mut out)?;
+    recursion.run(onion, &plan, to, &mut out)?;
     Ok(out)
 }
 

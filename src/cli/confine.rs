@@ -5,7 +5,7 @@ use super::args::{Command, Expected, Extract, Passwords, ShareCommand, Verify};
 use super::extract::destination;
 use super::output::{Directories, Outputs};
 use super::ui::Ui;
-use discless::extract::Staging;
+use discless::extract::{Staging, prepared};
 use discless::facts::osinfo;
 use discless::nest;
 use discless::sandbox::{Bounds, Enforced, Grant, unavailable};
@@ -155,13 +155,18 @@ impl Confined {
             return;
         }
         let destination = destination(args);
-        self.write_to(bounds, &destination);
-        if !args.expected.is_empty()
-            && let Some(aside) = Staging::beside(&destination)
-        {
-            // Files stand there until they are verified, and then it gets the destination's name.
-            bounds.allow(Grant::Directories, parent(&aside));
-            self.write_to(bounds, &aside);
+        let beside = Staging::beside(&destination);
+        // What a run prepared that was killed then: it is empty, or not ours.
+        let left = [prepared(&destination), beside.as_deref().and_then(prepared)];
+        left.into_iter().flatten().for_each(|left| drop(std::fs::remove_dir(left)));
+        let aside = beside.filter(|_| !args.expected.is_empty() && !occupied(&destination));
+        match aside {
+            Some(aside) => {
+                // Files stand there until they are verified, and then it gets the destination's name.
+                bounds.allow(Grant::Directories, parent(&aside));
+                self.write_prepared(bounds, &aside);
+            }
+            None => self.write_prepared(bounds, &destination),
         }
         let Some(manifest) = &args.manifest else { return };
         if manifest.starts_with(&destination) {
@@ -210,6 +215,20 @@ impl Confined {
             }
         }
         true
+    }
+
+    /// Allows to write below the destination of an extraction. Where it is not there, what becomes it is made under
+    /// another name: it is not to stand there before anything is written.
+    fn write_prepared(&mut self, bounds: &mut Bounds, destination: &Path) {
+        match prepared(destination) {
+            Some(prepared)
+                if destination.symlink_metadata().is_err() && prepared.symlink_metadata().is_err() =>
+            {
+                self.write_to(bounds, &prepared);
+                bounds.allow(Grant::Directories, parent(&prepared));
+            }
+            _ => self.write_to(bounds, destination),
+        }
     }
 
     /// Allows to write below `directory`, which is made where it is not there: only what stands there can be allowed.
@@ -312,6 +331,11 @@ fn parent(path: &Path) -> &Path {
         Some(above) if !above.as_os_str().is_empty() => above,
         _ => Path::new("."),
     }
+}
+
+/// True where something stands in a directory.
+fn occupied(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut listing| listing.next().is_some())
 }
 
 fn say(ui: &Ui, bounds: &Bounds, enforced: &Enforced) {

@@ -59,7 +59,10 @@ impl At<'_> {
 
     fn make(&self) -> io::Result<()> {
         match self {
-            Self::Path(path) => std::fs::create_dir_all(path),
+            Self::Path(path) => match prepared(path) {
+                Some(prepared) if is_empty(&prepared) => std::fs::rename(prepared, path),
+                _ => std::fs::create_dir_all(path),
+            },
             Self::Below(dir, path) => dir.create_dir_all(path),
         }
     }
@@ -70,6 +73,21 @@ impl At<'_> {
             Self::Below(dir, path) => dir.open_dir(path),
         }
     }
+}
+
+/// The directory that becomes `destination` where that is not there and this one is, and empty: who confines himself
+/// before a medium is read can allow only what stands there, and a destination that nothing is written to yet must not
+/// stand there for others. `None` where it has no name, as `..`.
+#[must_use]
+pub fn prepared(destination: &Path) -> Option<PathBuf> {
+    let mut name = destination.file_name()?.to_owned();
+    name.push(".new.part");
+    Some(destination.with_file_name(name))
+}
+
+fn is_empty(directory: &Path) -> bool {
+    directory.symlink_metadata().is_ok_and(|meta| meta.is_dir())
+        && std::fs::read_dir(directory).is_ok_and(|mut listing| listing.next().is_none())
 }
 
 /// Stands in the destination while it is not complete, and says of which medium.

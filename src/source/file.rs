@@ -199,6 +199,7 @@ mod tests {
         let source = FileSource::open(&path).unwrap();
         std::fs::hard_link(&path, directory.path().join("kept")).unwrap();
         assert_eq!(change(&source), None, "another name is nothing new");
+        let source = FileSource::open(&path).unwrap();
         let other = directory.path().join("other");
         std::fs::write(&other, [2u8; 1000]).unwrap();
         File::options().write(true).open(&other).unwrap().set_modified(time).unwrap();

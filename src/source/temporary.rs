@@ -80,12 +80,11 @@ mod area {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use std::io::{Read, Seek, SeekFrom, Write};
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn temporary_files_have_no_name_and_what_they_were_made_in_is_empty_or_gone() {
         let area = prepare_temporary_files().unwrap();
