@@ -4,7 +4,7 @@
 //! that matches brings everything beneath it; `!pattern` takes out again what an earlier one brought.
 //! A pattern in small letters matches capitals, too. A pattern that is a member's exact path means it.
 
-use crate::container::{Entry, EntryId, EntryKind};
+use crate::container::{Entry, EntryId, EntryKind, Role};
 use crate::error::{Error, Result};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
@@ -78,7 +78,10 @@ pub fn select(entries: &[Entry], globs: &[String]) -> Result<Vec<EntryId>> {
 /// `NotFound`, with the nearest name there is.
 pub fn find(entries: &[Entry], path: &str) -> Result<EntryId> {
     let path = path.trim_matches('/');
-    if let Some(i) = entries.iter().position(|entry| entry.path.text() == path) {
+    // The newest of those that have the name.
+    let mut exact = entries.iter().enumerate().filter(|(_, entry)| entry.path.text() == path).peekable();
+    let first = exact.peek().map(|(i, _)| *i);
+    if let Some(i) = exact.find(|(_, entry)| entry.role != Role::OldVersion).map(|(i, _)| i).or(first) {
         return Ok(EntryId(i));
     }
     let folded = path.to_lowercase();

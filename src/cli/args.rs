@@ -144,6 +144,17 @@ pub(crate) struct Opening {
     pub(crate) limits: Bounds,
 }
 
+/// What encrypted members are tried with.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct Passwords {
+    /// A password of encrypted members; several are tried in turn. Other users of this machine see it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) password: Vec<String>,
+    /// A file of passwords, one a line [default: what DISCLESS_PASSWORD_FILE names]
+    #[arg(long, value_name = "FILE", hide_default_value = true)]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tree {
     /// UDF
@@ -177,6 +188,8 @@ pub(crate) struct Inspect {
     pub(crate) facts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -198,6 +211,8 @@ pub(crate) struct List {
     pub(crate) recurse: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 /// What the source ought to be.
@@ -324,6 +339,8 @@ pub(crate) struct Verify {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 const MEMORY: &str = "\
@@ -371,6 +388,8 @@ pub(crate) struct Extract {
     pub(crate) expected: Expected,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -408,6 +427,8 @@ pub(crate) struct Cat {
     pub(crate) member: String,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[cfg(feature = "serve")]
@@ -528,4 +549,6 @@ pub(crate) struct Mount {
     pub(crate) allow_other: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }

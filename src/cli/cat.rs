@@ -10,7 +10,7 @@ use discless::{Error, Result, nest, source};
 use std::io::{Read, Write};
 
 pub(super) fn run(ui: &Ui, args: &Cat) -> Result<Exit> {
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let (outer, members) = nest::split(&args.member);
     let Some((last, path)) = members.split_last() else {
         let what = format!("{} names no member: use OUTER!/MEMBER, in single quotes", args.member);

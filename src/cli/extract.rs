@@ -36,7 +36,7 @@ struct Done {
 }
 
 pub(super) fn run(ui: &Ui, args: &Extract, confined: &mut Confined) -> Result<Exit> {
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let named = open(&args.source, &args.expected, &options)?;
     let options = options.at(named.surroundings.clone());
     let name = named.name.clone();
@@ -312,8 +312,9 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
         ui.complain(&Error::from(std::io::Error::other(format!("{path} is not written: {error}"))));
     }
     // The first is enough: it names the flag.
-    let limit = |(_, error): &&(String, Error)| matches!(error.kind(), Kind::Limit { .. });
-    if let Some(hint) = out.failed.iter().find(limit).and_then(|(_, error)| hints::hint(error)) {
+    let curable =
+        |(_, error): &&(String, Error)| matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted { .. });
+    if let Some(hint) = out.failed.iter().find(curable).and_then(|(_, error)| hints::hint(error)) {
         ui.hint(&hint);
     }
     ui.answer(&show::checks(checks))?;

@@ -1,7 +1,7 @@
 //! What to do about an error: one line that can be pasted. The match is exhaustive on purpose: a new kind
 //! of error has to be thought about here.
 
-use discless::error::{Change, Kind, MountFault, NotMedium, Refusal};
+use discless::error::{Change, Kind, Lock, MountFault, NotMedium, Refusal};
 use discless::formats::wim;
 use discless::share::{MANIFEST, NAMESPACE, OWN};
 use discless::source::READING;
@@ -38,7 +38,11 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             "cargo install discless --features smb".to_owned()
         }
         Kind::Unsupported(_) => "discless formats lists what can be read, and the limits".to_owned(),
-        Kind::Encrypted(_) => "decrypt it with the program that made it, then try again".to_owned(),
+        Kind::Encrypted { lock, .. } => match lock {
+            Lock::Password { tried: 0 } => "--password-file FILE has passwords, one a line".to_owned(),
+            Lock::Password { .. } => "--password-file FILE can have more passwords, one a line".to_owned(),
+            Lock::Foreign => "decrypt it with the program that made it, then try again".to_owned(),
+        },
         Kind::Limit { what, .. } => match limits::flag(what) {
             Some(flag @ ("--max-unpacked" | "--max-memory" | "--max-temporary")) => {
                 format!("{flag}=SIZE allows more, for a medium that is trusted")

@@ -73,7 +73,7 @@ impl Exit {
         match error.kind() {
             Kind::Truncated { .. } | Kind::Damaged(_) | Kind::Invalid(_) | Kind::NotMedium(_) => Self::Bad,
             Kind::Unsupported(_)
-            | Kind::Encrypted(_)
+            | Kind::Encrypted { .. }
             | Kind::Limit { .. }
             | Kind::NotFound { .. }
             | Kind::Io(_)

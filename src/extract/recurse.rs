@@ -79,7 +79,7 @@ impl Recursion<'_> {
             let inner: Arc<dyn Container> = match medium::open(&source, &name, &self.options.at(at)) {
                 Ok(inner) => Arc::from(inner),
                 Err(error) => {
-                    if matches!(error.kind(), Kind::Encrypted(_)) {
+                    if matches!(error.kind(), Kind::Encrypted { .. }) {
                         out.left.push(Left { path: name, why: "its contents are encrypted" });
                     }
                     continue;

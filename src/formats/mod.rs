@@ -35,6 +35,7 @@ pub mod zip;
 use crate::container::Container;
 use crate::error::{Error, Kind, NotMedium, Result};
 use crate::limits::Limits;
+use crate::passwords::Passwords;
 use crate::source::{SharedSource, Source, read_up_to};
 use crate::surroundings::Surroundings;
 
@@ -90,6 +91,8 @@ pub struct Options {
     pub tree: Option<Tree>,
     /// What the source is called and what lies beside it.
     pub surroundings: Surroundings,
+    /// What encrypted members are tried with.
+    pub passwords: Passwords,
     /// Threads that decode; 0 for as many as there are processors.
     pub threads: usize,
 }
@@ -231,7 +234,7 @@ pub fn open_surest(
     for (format, _) in found {
         match (format.open)(source.clone(), options) {
             Ok(container) => return Ok((container, failed)),
-            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted(_)) => {
+            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted { .. }) => {
                 return Err(error);
             }
             Err(error) => failed.push((format, error)),
