@@ -20,6 +20,7 @@ mod show;
 mod smb;
 mod ui;
 mod verify;
+mod wildcards;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -109,7 +110,10 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn run(ui: &Ui, command: Command) -> Result<Exit> {
+fn run(ui: &Ui, mut command: Command) -> Result<Exit> {
+    if let Some(sources) = command.sources() {
+        wildcards::spread(sources);
+    }
     match command {
         Command::Inspect(args) => inspect::run(ui, &args),
         Command::List(args) => list::run(ui, &args),
@@ -124,6 +128,7 @@ fn run(ui: &Ui, command: Command) -> Result<Exit> {
         Command::Serve(args) => serve::run(ui, &args),
         Command::Formats => formats::run(ui),
         Command::Completions { shell } => generate::completions(ui, shell),
-        Command::Man => generate::man(ui),
+        Command::Man { output: None } => generate::man(ui),
+        Command::Man { output: Some(directory) } => generate::man_pages(&directory),
     }
 }

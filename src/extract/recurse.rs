@@ -8,6 +8,7 @@ use crate::inside::{Budget, holds_packages};
 use crate::medium;
 use crate::nest::{self, Members};
 use crate::observe::Observer;
+use crate::path::slashed;
 use crate::source::{FileSource, SharedSource};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,7 +60,7 @@ impl Recursion<'_> {
         for item in plan.files.iter().chain(shared.map(|shared| &shared.item)) {
             let written = below.join(&item.local);
             let Ok(source) = self.source(&**outer, item.id, &written) else { continue };
-            let name = item.local.to_string_lossy().into_owned();
+            let name = slashed(&item.local);
             let at = Members::around(outer, item.id, &self.options.limits)?;
             let inner: Arc<dyn Container> = match medium::open(&source, &name, &self.options.at(at)) {
                 Ok(inner) => Arc::from(inner),
