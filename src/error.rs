@@ -431,7 +431,8 @@ impl fmt::Display for Kind {
 /// The operating system's words without the Rust ones (`(os error 2)`).
 fn io_words(error: &io::Error) -> String {
     let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
+    // Those of Windows are sentences.
+    let words = text.split(" (os error").next().unwrap_or(&text).trim_end().trim_end_matches('.');
     let mut letters = words.chars();
     match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),
