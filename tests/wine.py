@@ -249,7 +249,9 @@ def check_documents(wine, native, checks):
 
     jobs = []
     for group, paths in sorted(groups.items()):
-        jobs += [(command, group, paths) for command in (["inspect"], ["verify", "--deep"])]
+        # What hostile media cost to read through is no business of this test.
+        calm = [path for path in paths if "/hostile-" not in path]
+        jobs += [(["inspect"], group, paths), (["verify", "--deep"], group, calm)]
     jobs = [job for job in jobs if checks.wanted(f"json/{job[0][0]}/{job[1]}")]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for results in pool.map(compare, jobs):
