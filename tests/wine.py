@@ -35,7 +35,7 @@ import zipfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORK = os.path.join(ROOT, "target", "wine")
 OUT = os.path.join("target", "wine", "out")
-TIMEOUT = 120
+TIMEOUT = 300
 # Where `expected` stands for what comes out, and Windows people meet it.
 FORMATS = ["iso9660", "udf", "wim", "cab", "msi", "zip", "sevenz"]
 # Rust's standard library asks this for its random numbers; Wine 8 has everything but this one function.
@@ -228,8 +228,11 @@ def check_documents(wine, native, checks):
     def compare(job):
         command, group, paths = job
         run = [*command, "--json", *paths]
-        wanted = subprocess.run([native, *run], cwd=ROOT, timeout=TIMEOUT, stdin=subprocess.DEVNULL, capture_output=True)
-        found = wine.run(run)
+        try:
+            wanted = subprocess.run([native, *run], cwd=ROOT, timeout=TIMEOUT, stdin=subprocess.DEVNULL, capture_output=True)
+            found = wine.run(run)
+        except subprocess.TimeoutExpired as error:
+            return [(f"json/{command[0]}/{group}/time", f"    {error.cmd[:4]} took more than {error.timeout} s")]
         out = []
         if wanted.returncode != found.returncode:
             out.append((f"json/{command[0]}/{group}/exit", f"  exit code {found.returncode}, not {wanted.returncode}"))
