@@ -495,6 +495,8 @@ fn io_words(error: &io::Error) -> String {
     if error.raw_os_error().is_none() {
         return words.to_owned();
     }
+    // Those of Windows are sentences.
+    let words = words.trim_end().trim_end_matches('.');
     let mut letters = words.chars();
     match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),

@@ -131,7 +131,29 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the man page
-    Man,
+    Man {
+        /// Write a page for each command (discless.1, discless-verify.1, ...) into this directory
+        #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+}
+
+impl Command {
+    /// The sources, of those commands that take several.
+    pub(crate) fn sources(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Inspect(args) => Some(&mut args.sources),
+            Self::Verify(args) => Some(&mut args.sources),
+            Self::Hash(args) => Some(&mut args.sources),
+            #[cfg(feature = "serve")]
+            Self::Serve(args) => Some(&mut args.sources),
+            Self::Share(args) => match &mut args.command {
+                ShareCommand::Add(args) => Some(&mut args.sources),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// How a medium is opened.

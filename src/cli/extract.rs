@@ -15,7 +15,7 @@ use discless::extract::{
     Completes, Extracted, Linking, Options, Overwrite, Plan, ReadErrors, Recursion, Staging,
 };
 use discless::nest::{self, What};
-use discless::path::Names;
+use discless::path::{Names, slashed};
 use discless::source::{READING, SharedSource};
 use discless::verify::{Check, Expectations, Reader, Reading, Verdict};
 use discless::{Error, Result, extract, formats, medium, report, verify};
@@ -272,9 +272,7 @@ fn write_manifest(
     if overwrite == Overwrite::Never && manifest.exists() {
         return Err(Error::new(Kind::Refused(Refusal::Exists(manifest.to_owned()))));
     }
-    let line = |(local, value): &(PathBuf, Value)| {
-        verify::gnu_line(value, &local.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/"))
-    };
+    let line = |(local, value): &(PathBuf, Value)| verify::gnu_line(value, &slashed(local));
     let text: String = digests.iter().map(line).collect();
     if outputs.has(manifest) {
         return outputs.write_new(manifest, text.as_bytes());
@@ -305,7 +303,7 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
     let renamed = plan
         .renamed
         .iter()
-        .map(|item| format!("{} is written as {}: {}", item.path.text(), item.local.display(), item.why));
+        .map(|item| format!("{} is written as {}: {}", item.path.text(), slashed(&item.local), item.why));
     let left = plan.left.iter().map(|item| format!("{} is left out: {}", item.path, item.why));
     few(ui, renamed.chain(left));
     for (path, error) in &out.failed {
@@ -401,7 +399,7 @@ fn json(ui: &Ui, args: &Extract, done: &Done) -> report::Extract {
             .map(|item| report::Renamed {
                 path: item.path.text().to_owned(),
                 path_bytes: item.path.raw().map(discless::digest::hex),
-                written_as: item.local.to_string_lossy().into_owned(),
+                written_as: slashed(&item.local),
                 why: item.why.to_owned(),
             })
             .collect(),

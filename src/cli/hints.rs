@@ -130,16 +130,31 @@ fn first_part(path: &str) -> String {
     if !Path::new(&plain).exists() && Path::new(&numbered).exists() { numbered } else { plain }
 }
 
-/// A path as a shell takes it back: in single quotes where a shell would see more than a path in it.
+/// A path as a shell takes it back: in quotes where a shell would see more than a path in it.
 pub(crate) fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c) || (cfg!(windows) && c == '\\');
+    if path.chars().all(plain) {
+        path.to_owned()
+    } else if cfg!(windows) {
+        // cmd knows no other quotes, PowerShell takes both, and no name has one in it.
+        format!("\"{path}\"")
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(windows)]
+    #[test]
+    fn a_path_is_quoted_as_cmd_and_powershell_take_it() {
+        assert_eq!(quoted("a.iso!/b"), "\"a.iso!/b\"");
+        assert_eq!(quoted(r"C:\media\x-1.iso"), r"C:\media\x-1.iso");
+    }
+
+    #[cfg(not(windows))]
     #[test]
     fn a_path_with_a_bang_is_quoted_for_the_shell() {
         assert_eq!(quoted("a.iso!/b"), "'a.iso!/b'");
