@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests")]
+#![allow(dead_code, unreachable_pub, reason = "the fuzz targets use more of what they share")]
 
 #[path = "../fuzz/src/shared/mod.rs"]
 mod shared;
@@ -86,7 +87,9 @@ fn corpora() -> Vec<(String, Vec<(String, Vec<u8>)>)> {
         let stream = medium::open(&source, &name, &Options::default()).unwrap();
         let inner = stream.sub_source(EntryId(0), &discless::Limits::default());
         let archive = match inner {
-            Ok(inner) if stream.format() == "stream" => (tar::FORMAT.open)(inner, &Options::default()).unwrap(),
+            Ok(inner) if stream.format() == "stream" => {
+                (tar::FORMAT.open)(inner, &Options::default()).unwrap()
+            }
             _ => stream,
         };
         let inputs = archive.entries().iter().enumerate().map(|(number, entry)| {
@@ -119,7 +122,9 @@ fn fixtures(format: &str) -> Vec<(String, Vec<u8>)> {
     for case in std::fs::read_dir(root().join("testdata").join(format)).unwrap() {
         let case = case.unwrap().path();
         let input = std::fs::read_dir(&case).unwrap().map(|file| file.unwrap().path());
-        let is_input = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("input."));
+        let is_input = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("input."))
+        };
         let input = input.into_iter().find(is_input).unwrap();
         let mut bytes = std::fs::read(&input).unwrap();
         if input.extension().is_some_and(|extension| extension == "gz") {
@@ -137,7 +142,9 @@ fn a_sound_file_with_changed_structures_and_true_checksums_is_read_within_bounds
     let (seed, rounds) = (number("DISCLESS_SEED", 0x0d15_c1e5), number("DISCLESS_ROUNDS", 6));
     let all: Vec<_> = ALL
         .iter()
-        .flat_map(|structure| fixtures(structure.name).into_iter().map(move |(name, bytes)| (*structure, name, bytes)))
+        .flat_map(|structure| {
+            fixtures(structure.name).into_iter().map(move |(name, bytes)| (*structure, name, bytes))
+        })
         .collect();
     for_all(&all, |(structure, name, bytes)| {
         let mut wrong = Vec::new();
@@ -165,7 +172,7 @@ fn changes_by_structure_leave_files_that_open() {
     for structure in ALL {
         let (mut changed, mut opened) = (0, 0);
         for (_, bytes) in fixtures(structure.name).into_iter().filter(|(name, bytes)| {
-            !name.contains("/hostile-") && !name.contains("/truncated-") && bytes.len() <= 1 << 20
+            !name.contains("/hostile-") && !name.contains("/truncated-") && bytes.len() <= 4 << 20
         }) {
             for round in 0..4 {
                 let mut image = bytes.clone();
@@ -178,23 +185,41 @@ fn changes_by_structure_leave_files_that_open() {
         }
         eprintln!("{}: {opened} of {changed} open", structure.name);
         // What is refused at once tests little; what always opens was not changed.
-        assert!(changed > 20 && opened * 3 > changed && opened < changed, "{}: {opened} of {changed}", structure.name);
+        assert!(
+            changed > 20 && opened * 3 > changed && opened < changed,
+            "{}: {opened} of {changed}",
+            structure.name
+        );
     }
 }
 
+/// Where mending sets in all the same: what is wrong there is the point of them, or a name goes on in another extent.
+const DAMAGED: [&str; 6] = [
+    "cab/checksum-lzx",
+    "cab/checksum-mszip",
+    "cab/checksum-mszip-history",
+    "cab/checksum-stored",
+    "iso9660/endian-disagree",
+    "udf/directories",
+];
+
 #[test]
 fn a_mended_file_is_the_file() {
+    let mut wrong = Vec::new();
     for structure in ALL {
         for (name, bytes) in fixtures(structure.name) {
-            let sound = !name.contains("/hostile-") && !name.contains("/truncated-") && bytes.len() <= 8 << 20;
-            // Those are damaged where mending sets in.
-            const DAMAGED: [&str; 0] = [];
-            if sound && !DAMAGED.contains(&&*name) {
-                let mended = structure.mended(&bytes).and_then(|packed| shared::sparse::bytes(&packed, 8 << 20));
-                assert!(mended.as_deref() == Some(&*bytes), "{name} was changed");
+            let sound =
+                !name.contains("/hostile-") && !name.contains("/truncated-") && bytes.len() <= 8 << 20;
+            if sound {
+                let mended =
+                    structure.mended(&bytes).and_then(|packed| shared::sparse::bytes(&packed, 8 << 20));
+                if (mended.as_deref() == Some(&*bytes)) == DAMAGED.contains(&&*name) {
+                    wrong.push(name);
+                }
             }
         }
     }
+    assert!(wrong.is_empty(), "mending changes or does not change {wrong:?}");
 }
 
 /// The words of a dictionary.
@@ -229,7 +254,8 @@ fn every_format_and_every_codec_has_a_target_and_a_dictionary() {
         assert!(text.contains(&format!("target!(\"{target}\"")), "{target} runs another");
     }
     for structure in ALL {
-        let text = std::fs::read_to_string(root().join(format!("fuzz/fuzz_targets/{}.rs", structure.name))).unwrap();
+        let text =
+            std::fs::read_to_string(root().join(format!("fuzz/fuzz_targets/{}.rs", structure.name))).unwrap();
         assert!(text.contains("structured::"), "{} is not changed by its structures", structure.name);
     }
 }

@@ -91,20 +91,6 @@ pub fn exercise(container: &dyn Container) {
     }
 }
 
-/// Frames of a packed stream: the size that each unpacks to (u16, at most 32 KiB), the size of its chunk (u16),
-/// the chunk.
-pub fn frames(data: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut rest = data;
-    std::iter::from_fn(move || {
-        let (head, more) = rest.split_first_chunk::<4>()?;
-        let [a, b, c, d] = *head;
-        let len = usize::from(u16::from_le_bytes([a, b])).min(32 << 10);
-        let (chunk, more) = more.split_at(usize::from(u16::from_le_bytes([c, d])).min(more.len()));
-        rest = more;
-        Some((len, chunk))
-    })
-}
-
 /// Opens an input with one reader alone, whatever its probe says, and reads all of it.
 pub fn reader(format: &Format, data: &[u8]) {
     let source = match format.name {

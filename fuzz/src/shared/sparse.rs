@@ -81,10 +81,11 @@ impl Source for Sparse {
     }
 }
 
-
 /// All bytes of the image that an input stands for; `None` past `most`.
 pub fn bytes(data: &[u8], most: usize) -> Option<Vec<u8>> {
-    let Some(sparse) = data.strip_prefix(SPARSE).and_then(|data| Sparse::read(data, MOST_BLOCKS)) else { return Some(data.to_vec()) };
+    let Some(sparse) = data.strip_prefix(SPARSE).and_then(|data| Sparse::read(data, MOST_BLOCKS)) else {
+        return Some(data.to_vec());
+    };
     let mut out = vec![0; usize::try_from(sparse.len).ok().filter(|len| *len <= most)?];
     for (number, block) in sparse.blocks {
         let at = usize::try_from(number * BLOCK).ok()?;

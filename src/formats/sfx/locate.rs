@@ -232,12 +232,7 @@ fn whole_zips(source: &dyn Source, window: &Range<u64>) -> Result<HashMap<u64, F
 /// The ZIP archive whose end record is at `at`, where its directory and first member are in `window`.
 /// Offsets count from the archive or, where the writer took the program into account, from the file.
 /// `left` are bytes of directories that may still be looked at.
-fn zip_by_record(
-    source: &dyn Source,
-    at: u64,
-    window: &Range<u64>,
-    left: &mut u64,
-) -> Result<Option<Found>> {
+fn zip_by_record(source: &dyn Source, at: u64, window: &Range<u64>, left: &mut u64) -> Result<Option<Found>> {
     let bytes = read_up_to(source, at, 22)?;
     let fields = Fields::new("end of central directory record", &bytes, at);
     let (Ok(size), Ok(offset), Ok(comment)) =

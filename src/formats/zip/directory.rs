@@ -52,7 +52,9 @@ pub(super) fn is_at_end(source: &dyn Source) -> Result<bool> {
     Ok(candidates(&tail).any(|at| {
         let fields = Fields::new("end record", tail.get(at..).unwrap_or_default(), base + at as u64);
         // A record that is cut has no comment that would end the source.
-        fields.u16_le(20, "comment length").is_ok_and(|comment| at + END_BYTES + usize::from(comment) == tail.len())
+        fields
+            .u16_le(20, "comment length")
+            .is_ok_and(|comment| at + END_BYTES + usize::from(comment) == tail.len())
             && parse(source, &fields).is_ok_and(|end| start(source, &end).is_some_and(|start| start.seen))
     }))
 }

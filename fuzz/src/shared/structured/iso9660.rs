@@ -104,11 +104,17 @@ fn fields(image: &[u8], at: usize, end: usize, layout: &mut Layout, depth: u32) 
                     fields(image, area, area.saturating_add(u32_at(image, at + 20)), layout, depth + 1);
                 }
             }
-            b"PX" => (4..len.saturating_sub(7)).step_by(8).for_each(|field| layout.field(at + field, 4, Form::Both)),
+            b"PX" => (4..len.saturating_sub(7))
+                .step_by(8)
+                .for_each(|field| layout.field(at + field, 4, Form::Both)),
             b"CL" | b"PL" => layout.field(at + 4, 4, Form::Both),
             b"ZF" => {
                 [6, 7].iter().for_each(|field| layout.little(at + field, 1));
-                layout.field(at + 8, 4, Form::Both);
+                // The second version has one number of eight bytes.
+                match u8_at(image, at + 3) {
+                    2 => layout.little(at + 8, 8),
+                    _ => layout.field(at + 8, 4, Form::Both),
+                }
             }
             b"NM" | b"SL" => {
                 layout.little(at + 4, 1);
@@ -166,7 +172,9 @@ fn mend(image: &mut [u8]) {
         if has(image, at, b"\0CD001") {
             let start = u32_at(image, at + 71).saturating_mul(SECTOR);
             let words = (0..16).filter(|word| *word != 14);
-            let sum = words.fold(0u16, |sum, word| sum.wrapping_add(number(image, start.saturating_add(word * 2), 2, false) as u16));
+            let sum = words.fold(0u16, |sum, word| {
+                sum.wrapping_add(number(image, start.saturating_add(word * 2), 2, false) as u16)
+            });
             if has(image, start, &[1]) {
                 put(image, start + 28, 2, sum.wrapping_neg().into(), false);
             }

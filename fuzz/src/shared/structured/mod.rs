@@ -138,7 +138,9 @@ fn change_field(image: &mut [u8], layout: &Layout, chance: &mut Chance) -> bool 
     }
     let old = number(image, field.at, field.len, field.form == Form::Big);
     let most = u64::MAX >> (64 - 8 * field.len.min(8));
-    let other = chance.one_of(&layout.fields).map_or(0, |other| number(image, other.at, other.len, other.form == Form::Big));
+    let other = chance
+        .one_of(&layout.fields)
+        .map_or(0, |other| number(image, other.at, other.len, other.form == Form::Big));
     let len = image.len() as u64;
     let new = match chance.below(16) {
         0 => 0,

@@ -58,7 +58,9 @@ fn walk(image: &[u8]) -> Layout {
         for at in chain.iter().filter_map(|sector| file.entry(*sector)) {
             layout.little(at, 4);
         }
-        layout.groups.push(chain.iter().map(|number| file.place(*number)..file.place(*number) + sector).collect());
+        layout
+            .groups
+            .push(chain.iter().map(|number| file.place(*number)..file.place(*number) + sector).collect());
         chain
     };
     let minis = chained(&mut layout, u32_at(image, 60));

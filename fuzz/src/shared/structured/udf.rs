@@ -163,7 +163,9 @@ fn mend(image: &mut [u8]) {
     for at in all.into_iter().rev() {
         let covered = image.get(at + TAG..at + TAG + u16_at(image, at + 10)).unwrap_or_default();
         let crc = covered.iter().fold(0u16, |crc, &byte| {
-            (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 })
+            (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {
+                if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 }
+            })
         });
         put(image, at + 8, 2, crc.into(), false);
         let bytes = image.get(at..at + TAG).unwrap_or_default().iter().enumerate();

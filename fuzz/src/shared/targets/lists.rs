@@ -39,7 +39,17 @@ pub(super) fn facts(data: &[u8]) {
 /// A list of digests under the names that such lists have, asked about files.
 pub(super) fn sums(data: &[u8]) {
     let here = Path::new("/nowhere");
-    for name in ["SHA256SUMS", "medium.iso.md5", "CHECKSUM", "medium.sfv", "manifest-sha256.txt", "medium.meta4", ".treeinfo", "products.xml", ""] {
+    for name in [
+        "SHA256SUMS",
+        "medium.iso.md5",
+        "CHECKSUM",
+        "medium.sfv",
+        "manifest-sha256.txt",
+        "medium.meta4",
+        ".treeinfo",
+        "products.xml",
+        "",
+    ] {
         let sums = match Sums::parse(data, name) {
             Ok(sums) => sums,
             Err(error) => {
@@ -69,7 +79,10 @@ pub(super) fn sums(data: &[u8]) {
 
 fn stays(path: &str) {
     let path = Path::new(path);
-    assert!(path.components().next().is_some() && path.components().all(|part| matches!(part, Component::Normal(_))));
+    assert!(
+        path.components().next().is_some()
+            && path.components().all(|part| matches!(part, Component::Normal(_)))
+    );
     assert!(!path.starts_with(".discless"));
 }
 

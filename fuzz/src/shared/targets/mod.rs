@@ -12,8 +12,8 @@ mod serve;
 use super::exercise::{exercise, options, reader};
 use super::sparse::close_image as image;
 use discless::formats::{
-    appimage, burn, cab, cpio, deb, inno, installshield, iso9660, makeself, msi, nsis, pe, rar, rpm, sevenz, sfx,
-    squashfs, stream, tar, udf, wim, zip,
+    appimage, burn, cab, cpio, deb, inno, installshield, iso9660, makeself, msi, nsis, pe, rar, rpm, sevenz,
+    sfx, squashfs, stream, tar, udf, wim, zip,
 };
 use std::sync::Arc;
 
@@ -109,7 +109,8 @@ fn seven_zip(data: &[u8]) {
     let mut bytes = vec![0; usize::try_from(source.len()).unwrap_or(0)];
     let len = source.read_at(0, &mut bytes).unwrap_or(0);
     bytes.truncate(len);
-    let number = |bytes: &[u8], at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?) as usize);
+    let number =
+        |bytes: &[u8], at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?) as usize);
     let header = number(&bytes, 12).and_then(|at| at.checked_add(32)).zip(number(&bytes, 20));
     let header = header.and_then(|(at, len)| bytes.get(at..at.checked_add(len)?));
     let sum = header.map(crc32fast::hash);

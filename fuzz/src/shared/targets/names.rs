@@ -104,7 +104,8 @@ pub(super) fn select(data: &[u8]) {
     let Some((globs, paths)) = first_line(data) else { return };
     let globs: Vec<String> = globs.split('\t').take(8).map(str::to_owned).collect();
     let entry = |path: &str| {
-        let (path, kind) = path.strip_suffix('/').map_or((path, EntryKind::File), |path| (path, EntryKind::Dir));
+        let (path, kind) =
+            path.strip_suffix('/').map_or((path, EntryKind::File), |path| (path, EntryKind::Dir));
         Entry::new(EntryPath::new(path), kind)
     };
     let entries: Vec<Entry> = paths.lines().take(64).map(entry).collect();

@@ -2,7 +2,9 @@
 
 use discless::source::{Follow, SharedSource};
 use discless::verify::authenticode::der::Reader;
-use discless::verify::authenticode::{Certificate, Roots, Signed, Standing, Trust, checks, glance, message, verify};
+use discless::verify::authenticode::{
+    Certificate, Roots, Signed, Standing, Trust, checks, glance, message, verify,
+};
 use discless::verify::implanted::{Implanting, find};
 use discless::verify::signature::{Keys, Signature, Text};
 use std::sync::{Arc, LazyLock, OnceLock};

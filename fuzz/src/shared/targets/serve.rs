@@ -34,11 +34,16 @@ pub(super) fn serve(data: &[u8]) {
     let known = headers.iter().any(|(_, value)| value.windows(12).any(|part| part == b"bGFiOnNlY3Jl"));
     assert!(known || guarded.is_none_or(|answer| answer.status == 401));
     let Some(answer) = ask(&SITE, None, (method, uri), &headers, body) else { return };
-    assert!(matches!(answer.status, 200 | 206 | 207 | 301 | 304 | 400 | 403 | 404 | 405 | 412 | 416 | 500 | 503), "{answer:?}");
-    let header = |name: &str| answer.headers.iter().find(|(known, _)| known == name).map(|(_, value)| &value[..]);
+    assert!(
+        matches!(answer.status, 200 | 206 | 207 | 301 | 304 | 400 | 403 | 404 | 405 | 412 | 416 | 500 | 503),
+        "{answer:?}"
+    );
+    let header =
+        |name: &str| answer.headers.iter().find(|(known, _)| known == name).map(|(_, value)| &value[..]);
     assert_eq!(header("x-content-type-options"), Some(&b"nosniff"[..]));
     assert!(header("content-security-policy").is_some());
-    let length = header("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
+    let length =
+        header("content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse::<u64>().ok());
     match (method, length) {
         ("HEAD", _) => assert_eq!(answer.body, 0),
         (_, Some(length)) => assert_eq!(length, answer.body, "{answer:?}"),
