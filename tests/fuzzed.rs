@@ -116,6 +116,27 @@ fn every_input_that_fuzzing_has_kept_is_taken_as_it_was_then() {
     });
 }
 
+/// What failed once, each as the target got it: `fuzz/found/TARGET/WHAT`.
+#[test]
+fn every_input_that_failed_once_does_so_no_more() {
+    let mut count = 0;
+    for folder in std::fs::read_dir(root().join("fuzz/found")).unwrap() {
+        let folder = folder.unwrap();
+        let target = folder.file_name().into_string().unwrap();
+        for input in std::fs::read_dir(folder.path()).unwrap() {
+            let input = input.unwrap();
+            let (target, bytes) = (target.clone(), std::fs::read(input.path()).unwrap());
+            // One that hangs is to fail, not to hang.
+            let (done, waiting) = std::sync::mpsc::channel();
+            std::thread::spawn(move || done.send(run(&target, &bytes)));
+            let outcome = waiting.recv_timeout(MOST_TIME * 2);
+            assert_eq!(outcome, Ok(None), "{}", input.path().display());
+            count += 1;
+        }
+    }
+    assert!(count > 3);
+}
+
 /// Every fixture of a format, as it is.
 fn fixtures(format: &str) -> Vec<(String, Vec<u8>)> {
     let mut out = Vec::new();
