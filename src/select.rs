@@ -7,6 +7,7 @@
 use crate::container::{Entry, EntryId, EntryKind, Role};
 use crate::error::{Error, Result};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::path::Path;
 
 struct Pattern {
     text: String,
@@ -40,8 +41,12 @@ impl Pattern {
         if exact && !self.text.is_empty() {
             return true;
         }
-        let path = path.trim_start_matches('/');
+        // Media may have `//` and `/./` in what they store, which the matcher takes for paths from elsewhere.
+        let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        let path = parts.join("/");
+        // On Windows a backslash at the beginning does the same.
         !path.is_empty()
+            && !Path::new(&path).has_root()
             && self.glob.matched_path_or_any_parents(path, entry.kind == EntryKind::Dir).is_ignore()
     }
 }
@@ -131,6 +136,13 @@ mod tests {
         "sources/sub/x.dll",
         "[boot]/1.img",
     ];
+
+    #[test]
+    fn a_path_that_seems_to_lead_elsewhere_is_matched_by_its_parts() {
+        let paths = [".///b.txt", "./a//c.txt", "//d.txt", ".", "./"];
+        assert_eq!(chosen(&paths, &["*.txt"]), [".///b.txt", "./a//c.txt", "//d.txt"]);
+        assert_eq!(chosen(&paths, &["/a/*"]), ["./a//c.txt"]);
+    }
 
     #[test]
     fn a_name_matches_at_any_depth_and_small_letters_match_capitals() {
