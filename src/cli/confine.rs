@@ -84,6 +84,9 @@ impl Confined {
             Area::Unnamed(directory) | Area::Empty(directory, _) => bounds.allow_spool(directory.clone()),
             Area::Named(directory) => bounds.allow(Grant::Write, directory.path()),
         }
+        if let Area::Empty(_, directory) | Area::Named(directory) = &area {
+            bounds.allow_tidying(parent(directory.path()));
+        }
         self.area = Some(area);
     }
 

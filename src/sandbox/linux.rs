@@ -87,7 +87,12 @@ fn restrict(bounds: &Bounds) -> Result<RestrictionStatus, landlock::RulesetError
         ruleset = allow(ruleset, at, wanted);
     }
     if let Some(spool) = &bounds.spool {
-        ruleset = allow(ruleset, spool, make_bitflags!(AccessFs::{ReadFile | WriteFile}));
+        // It is listed when it is removed.
+        ruleset = allow(ruleset, spool, make_bitflags!(AccessFs::{ReadFile | ReadDir | WriteFile}));
+    }
+    for path in &bounds.removals {
+        let Ok(at) = PathFd::new(path) else { continue };
+        ruleset = allow(ruleset, at, make_bitflags!(AccessFs::{RemoveDir}));
     }
     for port in &bounds.ports {
         ruleset = ruleset.add_rule(NetPort::new(*port, AccessNet::BindTcp))?;

@@ -37,6 +37,8 @@ pub enum Grant {
 pub struct Bounds {
     grants: Vec<(Grant, PathBuf)>,
     ports: Vec<u16>,
+    /// Where directories that are empty may be removed.
+    removals: Vec<PathBuf>,
     #[cfg(target_os = "linux")]
     spool: Option<std::sync::Arc<std::os::fd::OwnedFd>>,
 }
@@ -53,6 +55,11 @@ impl Bounds {
     /// Allows to listen at a TCP port; 0 for any that is free.
     pub fn allow_listening(&mut self, port: u16) {
         self.ports.push(port);
+    }
+
+    /// Allows to remove empty directories in `directory`, and below it: the process's own when it is done.
+    pub fn allow_tidying(&mut self, directory: &Path) {
+        self.removals.push(directory.to_owned());
     }
 
     /// Allows temporary files without a name in `directory`, which is to have no other.
