@@ -10,6 +10,8 @@
     seeds.py blocks TESTDATA DIR    packed blocks of the cabinets of testdata, below DIR by their method
     seeds.py chunks TESTDATA DIR    packed chunks of the WIM files of testdata, the same way
     seeds.py signatures TESTDATA DIR  signatures, keys and signed texts of testdata
+    seeds.py questions DIR          requests to the server, patterns, globs, nested paths, implanted digests, identifying files,
+                                    below DIR by their target
     seeds.py unpack IN OUT          an input in the sparse form as the image it stands for
 
 The sparse form keeps the blocks that are not zeros, so that a UDF image, whose first descriptor lies 512 KiB in,
@@ -42,7 +44,7 @@ def unpack(data):
     if not data.startswith(MAGIC):
         return data
     count, missing = struct.unpack_from("<IH", data, 8)
-    image = bytearray(min(count, 32 << 10) * BLOCK)
+    image = bytearray(min(count, 16 << 10) * BLOCK)
     at = 14
     while at + 6 <= len(data):
         number, length = struct.unpack_from("<IH", data, at)
@@ -271,6 +273,30 @@ def shares(folder):
     put(folder, "template", b"{product}/{release}[/{stem}]" + b"Exchange (()) ../x CON. .disc")
 
 
+def questions(folder):
+    def seeds(target, *all):
+        for number, seed in enumerate(all):
+            put(os.path.join(folder, target), str(number), seed)
+    find = b"<?xml version='1.0'?><D:propfind xmlns:D='DAV:'>%s</D:propfind>"
+    seeds("serve", b"GET /", b"GET /setup.exe\nRange: bytes=0-1,5-\nIf-Range: \"x\"", b"HEAD /setup.exe?sha256", b"OPTIONS *", b"GET /?q=a&sort=name",
+          b"PROPFIND /\nDepth: 1\nAuthorization: Basic eDp5\n\n" + find % b"<D:prop><D:getetag/><x xmlns='y'/></D:prop>",
+          b"PROPFIND /setup.exe\nDepth: 0\n\n" + find % b"<D:allprop/>", b"GET /setup.exe.contents/%2e%2e/x\nIf-None-Match: *", b"GET /setup.exe?info\nHost: evil",
+          b"GET /setup.exe\nIf-Modified-Since: Tue, 14 Nov 2023 22:13:20 GMT\nRange: bytes=-1")
+    seeds("pattern", b"*.exe\nsetup.exe\na.exe.b", b"<\"*\nreadme\na.b", b">>>>>.txt\nab.txt", b"\xc3\x84?\n\xc3\xa4x", b"a\nA")
+    seeds("select", b"*.txt\t!b*\na.txt\nb.txt\nd/\nd/c.TXT", b"/d/**\n\nd/e/f\nd", b"[a-c]?{x,y}\nabx", b"#x\\ \n#x ")
+    seeds("nest", b"readme.txt", b"[payload 1 cab]/readme.txt!/x", b"a::b!/::", b"../x")
+    field = b"ISO MD5SUM = d41d8cd98f00b204e9800998ecf8427e;SKIPSECTORS = 15;RHLISOSTATUS=0;FRAGMENT SUMS = 00;FRAGMENT COUNT = 20;"
+    seeds("implanted", b"\3\0\0\0\x20" + field, b"\1\0\0\0\x12" + b"check=1;pad=1;sha256sum=" + b"00" * 32 + b";signature=16")
+    def files(*all):
+        return b"".join(struct.pack("<BH", number, len(text)) + text for number, text in all)
+    seeds("identify", files((0, b"1700000000.1\nFedora 39\nx86_64\n"), (1, b"[general]\nfamily = Fedora\nversion = 39\narch = x86_64\n[release]\nname=F\n")),
+          files((2, b"build=8.0.0-1\ntitle=Loading ESXi installer\nmodules=b.b00\n")), files((4, b"[Version]\nClass=Net\nProvider=%x%\nDriverVer=01/02/2003,1.2.3.4\n[Strings]\nx=\"y\"\n")),
+          files((5, b"NAME=x\nVERSION_ID=\"1\"\n"), (6, b"[Version]\nDriverVer=04/22/2004,5.1.2600.2180\n"), (7, b"[SetupData]\n"), (8, b"[SetupData]\nProductType=1\n")),
+          files((9, b"<vum><product><version>7.0</version></product></vum>"), (14, b"[Host Build]\nMinClient=10240.0,1\nMinServer=10240.0\n"), (15, b"[EditionID]\nEnterprise\n[Channel]\nVolume\n")),
+          files((16, b"[BuildInfo]\nBuildArch=amd64\nBuildBranch=rs5_release\n"), (18, b"[Available UI Languages]\nen-us = 3\n")),
+          files((19, b"<plist><dict><key>ProductVersion</key><string>10.15</string></dict></plist>"), (21, b"{\"info\":{\"productDisplayVersion\":\"1.2\"}}"), (22, b"<a b='c'/>"), (23, b"[{\"id\":1}]")))
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["images", testdata, folder]: images(testdata, folder)
@@ -282,6 +308,7 @@ if __name__ == "__main__":
         case ["blocks", testdata, folder]: blocks(testdata, folder)
         case ["chunks", testdata, folder]: chunks(testdata, folder)
         case ["signatures", testdata, folder]: signatures(testdata, folder)
+        case ["questions", folder]: questions(folder)
         case ["unpack", source, target]:
             with open(source, "rb") as file: image = unpack(file.read())
             with open(target, "wb") as file: file.write(image)

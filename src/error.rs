@@ -39,7 +39,12 @@ pub enum Kind {
     /// Valid, and beyond what this reader does.
     Unsupported(&'static str),
     /// Valid, and only readable with a key.
-    Encrypted(&'static str),
+    Encrypted {
+        /// What is encrypted, or by what.
+        what: &'static str,
+        /// Which key it wants.
+        lock: Lock,
+    },
     /// A limit of [`Limits`](crate::Limits) was reached.
     Limit {
         /// What was counted.
@@ -64,6 +69,18 @@ pub enum Kind {
     Changed(Change),
     /// Stopped by the user.
     Cancelled,
+}
+
+/// Which key something encrypted wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// A password.
+    Password {
+        /// How many were given: none of them opens it.
+        tried: usize,
+    },
+    /// What no password given here would open.
+    Foreign,
 }
 
 /// How a source changed while it was read.
@@ -236,10 +253,10 @@ impl Error {
         Self::new(Kind::Unsupported(what))
     }
 
-    /// Only readable with a key.
+    /// Only readable with a key that cannot be given here.
     #[must_use]
     pub fn encrypted(what: &'static str) -> Self {
-        Self::new(Kind::Encrypted(what))
+        Self::new(Kind::Encrypted { what, lock: Lock::Foreign })
     }
 
     /// A limit was reached.
@@ -319,7 +336,7 @@ impl Error {
             Kind::Invalid(what) => Kind::Invalid(what),
             Kind::NotMedium(what) => Kind::NotMedium(what.clone()),
             Kind::Unsupported(what) => Kind::Unsupported(what),
-            Kind::Encrypted(what) => Kind::Encrypted(what),
+            Kind::Encrypted { what, lock } => Kind::Encrypted { what, lock: *lock },
             Kind::Limit { what, limit } => Kind::Limit { what, limit: *limit },
             Kind::NotFound { wanted, similar } => {
                 Kind::NotFound { wanted: wanted.clone(), similar: similar.clone() }
@@ -453,7 +470,12 @@ impl fmt::Display for Kind {
             Self::NotMedium(NotMedium::Unknown) => f.write_str("is no install medium that is known here"),
             Self::NotMedium(what) => write!(f, "is {what}, not install media"),
             Self::Unsupported(what) => write!(f, "not supported: {what}"),
-            Self::Encrypted(what) => write!(f, "encrypted: {what}"),
+            Self::Encrypted { what, lock: Lock::Foreign } => write!(f, "encrypted: {what}"),
+            Self::Encrypted { what, lock: Lock::Password { tried } } => match tried {
+                0 => write!(f, "encrypted: {what} needs a password"),
+                1 => write!(f, "encrypted: {what}: the password given does not open it"),
+                _ => write!(f, "encrypted: {what}: none of the {tried} passwords given opens it"),
+            },
             Self::Limit { what, limit } => write!(f, "more than {limit} {what}"),
             Self::NotFound { wanted, .. } => write!(f, "{wanted} not found"),
             Self::Io(error) => f.write_str(&io_words(error)),
@@ -473,6 +495,8 @@ fn io_words(error: &io::Error) -> String {
     if error.raw_os_error().is_none() {
         return words.to_owned();
     }
+    // Those of Windows are sentences.
+    let words = words.trim_end().trim_end_matches('.');
     let mut letters = words.chars();
     match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),

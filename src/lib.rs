@@ -6,6 +6,7 @@
 
 pub mod acquire;
 pub mod ahead;
+pub mod cipher;
 pub mod codec;
 pub mod container;
 pub mod digest;
@@ -25,6 +26,7 @@ pub mod mount;
 pub mod nest;
 pub mod observe;
 pub mod page;
+pub mod passwords;
 pub mod path;
 pub mod report;
 pub mod sandbox;

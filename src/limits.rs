@@ -25,6 +25,8 @@ pub struct Limits {
     pub spool_bytes: u64,
     /// Bytes that one decoder may take for its window or model.
     pub decoder_memory: u64,
+    /// Rounds of hashing that one archive may ask for until its keys are derived from passwords.
+    pub key_rounds: u64,
     /// How many times its own size a medium may unpack to; see [`Limits::unpacked`].
     pub unpacked_ratio: u64,
     /// The ratio does not matter below so many bytes.
@@ -47,6 +49,7 @@ impl Default for Limits {
             spool_memory: 64 << 20,
             spool_bytes: 1 << 40,
             decoder_memory: 1 << 30,
+            key_rounds: 1 << 28,
             unpacked_ratio: 100,
             unpacked_floor: 4 << 30,
             unpacked_bytes: None,
@@ -129,6 +132,7 @@ pub const BOUNDS: &[Bound] = &[
         Some("--max-memory"),
         &["bytes of a decoder's window", "bytes of a decoder's model"],
     ),
+    bound("key_rounds", None, &["rounds of hashing for keys"]),
     bound(
         "unpacked_ratio",
         Some("--max-unpacked"),

@@ -236,6 +236,22 @@ impl LocalPaths {
     }
 }
 
+/// A local path with `/` between its parts, as reports and lists have it on every system.
+#[must_use]
+pub fn slashed(local: &Path) -> String {
+    local.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
+}
+
+/// An absolute path as people write it: Windows gives `\\?\C:\lab` for `C:\lab`, which other programs refuse.
+#[must_use]
+pub fn as_written(absolute: &Path) -> String {
+    let text = absolute.to_string_lossy();
+    match text.strip_prefix(r"\\?\UNC\") {
+        Some(rest) => format!(r"\\{rest}"),
+        None => text.strip_prefix(r"\\?\").unwrap_or(&text).to_owned(),
+    }
+}
+
 /// On Unix a name that may stay keeps its bytes, Unicode or not.
 fn on_disk(local: &str, raw: &[u8], changed: bool) -> PathBuf {
     #[cfg(unix)]
@@ -347,6 +363,18 @@ mod tests {
             (" ", "%20"),
         ] {
             assert_eq!(local(Names::Portable, path), (want.to_owned(), true), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_windows_made_longer_is_shown_as_it_was() {
+        for (given, want) in [
+            (r"\\?\C:\lab", r"C:\lab"),
+            (r"\\?\UNC\host\lab", r"\\host\lab"),
+            (r"\\host\lab", r"\\host\lab"),
+            ("/srv/lab", "/srv/lab"),
+        ] {
+            assert_eq!(as_written(Path::new(given)), want);
         }
     }
 

@@ -576,7 +576,7 @@ impl From<&crate::Error> for Error {
             Kind::Damaged(_) => "damaged",
             Kind::Invalid(_) | Kind::NotMedium(_) => "invalid",
             Kind::Unsupported(_) => "unsupported",
-            Kind::Encrypted(_) => "encrypted",
+            Kind::Encrypted { .. } => "encrypted",
             Kind::Limit { .. } => "limit",
             Kind::NotFound { .. } => "not_found",
             // What could not be read in one piece could not be read.

@@ -4,9 +4,10 @@
 //! that matches brings everything beneath it; `!pattern` takes out again what an earlier one brought.
 //! A pattern in small letters matches capitals, too. A pattern that is a member's exact path means it.
 
-use crate::container::{Entry, EntryId, EntryKind};
+use crate::container::{Entry, EntryId, EntryKind, Role};
 use crate::error::{Error, Result};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::path::Path;
 
 struct Pattern {
     text: String,
@@ -40,8 +41,12 @@ impl Pattern {
         if exact && !self.text.is_empty() {
             return true;
         }
-        let path = path.trim_start_matches('/');
+        // Media may have `//` and `/./` in what they store, which the matcher takes for paths from elsewhere.
+        let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        let path = parts.join("/");
+        // On Windows a backslash at the beginning does the same.
         !path.is_empty()
+            && !Path::new(&path).has_root()
             && self.glob.matched_path_or_any_parents(path, entry.kind == EntryKind::Dir).is_ignore()
     }
 }
@@ -78,7 +83,10 @@ pub fn select(entries: &[Entry], globs: &[String]) -> Result<Vec<EntryId>> {
 /// `NotFound`, with the nearest name there is.
 pub fn find(entries: &[Entry], path: &str) -> Result<EntryId> {
     let path = path.trim_matches('/');
-    if let Some(i) = entries.iter().position(|entry| entry.path.text() == path) {
+    // The newest of those that have the name.
+    let mut exact = entries.iter().enumerate().filter(|(_, entry)| entry.path.text() == path).peekable();
+    let first = exact.peek().map(|(i, _)| *i);
+    if let Some(i) = exact.find(|(_, entry)| entry.role != Role::OldVersion).map(|(i, _)| i).or(first) {
         return Ok(EntryId(i));
     }
     let folded = path.to_lowercase();
@@ -128,6 +136,13 @@ mod tests {
         "sources/sub/x.dll",
         "[boot]/1.img",
     ];
+
+    #[test]
+    fn a_path_that_seems_to_lead_elsewhere_is_matched_by_its_parts() {
+        let paths = [".///b.txt", "./a//c.txt", "//d.txt", ".", "./"];
+        assert_eq!(chosen(&paths, &["*.txt"]), [".///b.txt", "./a//c.txt", "//d.txt"]);
+        assert_eq!(chosen(&paths, &["/a/*"]), ["./a//c.txt"]);
+    }
 
     #[test]
     fn a_name_matches_at_any_depth_and_small_letters_match_capitals() {

@@ -15,6 +15,7 @@ use discless::source::SharedSource;
 use discless::{Limits, Result};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -109,6 +110,23 @@ fn a_good_medium_comes_out_exactly() {
 }
 
 #[test]
+fn of_one_name_several_times_the_last_keeps_it_and_none_is_lost() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/zip/written-again/input.zip");
+    let source: SharedSource = Arc::new(std::fs::read(path).unwrap());
+    let container = support::open(&source, "zip/written-again").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    extract(&*container, &out, Overwrite::Never).unwrap();
+    let text = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    assert_eq!(text("again.txt"), "the last\n");
+    assert_eq!((text("again~2.txt"), text("again~3.txt")), ("the first\n".into(), "the second\n".into()));
+    let mut content = String::new();
+    let id = discless::select::find(container.entries(), "again.txt").unwrap();
+    container.open(id).unwrap().read_to_string(&mut content).unwrap();
+    assert_eq!(content, "the last\n");
+}
+
+#[test]
 fn every_member_of_expected_stands_where_the_list_of_renamed_says() {
     each_good(|fixture, container, out| {
         let plan = plan(container);
@@ -123,7 +141,10 @@ fn every_member_of_expected_stands_where_the_list_of_renamed_says() {
             if left(entry) {
                 continue;
             }
-            let local = renamed.get(entry.path.text()).copied().unwrap_or(Path::new(entry.path.text()));
+            // Of one name several times the newest keeps it.
+            let plain = Path::new(entry.path.text());
+            let moved = renamed.get(entry.path.text()).copied().filter(|_| !there.contains_key(plain));
+            let local = moved.unwrap_or(plain);
             let found = there.get(local).unwrap_or_else(|| panic!("{}: {local:?} is missing", fixture.name));
             match member.kind {
                 'f' => assert_eq!(*found, member.sha256, "{}: {local:?}", fixture.name),

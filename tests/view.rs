@@ -9,7 +9,6 @@ use discless::container::{Container, EntryKind};
 use discless::digest::{Algorithm, Hasher};
 use discless::extract::{self, Plan, Recursion};
 use discless::formats::Options;
-use discless::inside::Budget;
 use discless::nest;
 use discless::observe::Silent;
 use discless::path::Names;
@@ -94,9 +93,8 @@ fn extracted(container: &Arc<dyn Container>, recurse: bool) -> Seen {
     let how = extract::Options::default();
     let mut out = extract::run(&**container, &plan, &below, &how, &Silent).unwrap();
     if recurse {
-        let mut budget = Budget::new(&options, container.source().len());
         let recursion = Recursion { how: &how, options: &options, observer: &Silent };
-        recursion.unpack(container, &plan, &below, &mut budget, &mut out).unwrap();
+        recursion.run(container, &plan, &below, &mut out).unwrap();
     }
     written(&below)
 }

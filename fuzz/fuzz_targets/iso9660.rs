@@ -1,13 +1,3 @@
-//! Opens the input with the iso9660 reader alone, whatever its probe says, and reads all of it.
 #![no_main]
 
-use discless::formats::iso9660;
-use discless_fuzz::{exercise, image, options};
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    let options = options();
-    if let Ok(container) = (iso9660::FORMAT.open)(image(data), &options) {
-        exercise(&*container);
-    }
-});
+discless_fuzz::target!("iso9660", discless_fuzz::shared::structured::ISO9660);

@@ -1,20 +1,3 @@
-//! Decodes the frames of the input, which says the size of each.
 #![no_main]
 
-use discless::codec::lzx::{Lzx, Parameters};
-use discless_fuzz::frames;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    let Some((first, rest)) = data.split_first() else { return };
-    let bits = 15 + u32::from(first % 7);
-    let parameters = if *first < 128 { Parameters::cabinet(bits) } else { Parameters::wim(bits) };
-    let Ok(mut decoder) = Lzx::new(parameters) else { return };
-    let mut frame = vec![0; 32 << 10];
-    for (len, chunk) in frames(rest) {
-        let Some(out) = frame.get_mut(..len) else { return };
-        if decoder.frame(chunk, out).is_err() {
-            return;
-        }
-    }
-});
+discless_fuzz::target!("lzx");

@@ -1,18 +1,3 @@
-//! Decodes the frames of the input, which says the size of each.
 #![no_main]
 
-use discless::codec::quantum::Quantum;
-use discless_fuzz::frames;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    let Some((first, rest)) = data.split_first() else { return };
-    let Ok(mut decoder) = Quantum::new(10 + u32::from(first % 12)) else { return };
-    let mut frame = vec![0; 32 << 10];
-    for (len, chunk) in frames(rest) {
-        let Some(out) = frame.get_mut(..len) else { return };
-        if decoder.frame(chunk, out).is_err() {
-            return;
-        }
-    }
-});
+discless_fuzz::target!("quantum");

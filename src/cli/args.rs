@@ -131,7 +131,29 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the man page
-    Man,
+    Man {
+        /// Write a page for each command (discless.1, discless-verify.1, ...) into this directory
+        #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+}
+
+impl Command {
+    /// The sources, of those commands that take several.
+    pub(crate) fn sources(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Inspect(args) => Some(&mut args.sources),
+            Self::Verify(args) => Some(&mut args.sources),
+            Self::Hash(args) => Some(&mut args.sources),
+            #[cfg(feature = "serve")]
+            Self::Serve(args) => Some(&mut args.sources),
+            Self::Share(args) => match &mut args.command {
+                ShareCommand::Add(args) => Some(&mut args.sources),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// How a medium is opened.
@@ -142,6 +164,17 @@ pub(crate) struct Opening {
     pub(crate) tree: Option<Tree>,
     #[command(flatten)]
     pub(crate) limits: Bounds,
+}
+
+/// What encrypted members are tried with.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct Passwords {
+    /// A password of encrypted members; several are tried in turn. Other users of this machine see it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) password: Vec<String>,
+    /// A file of passwords, one a line [default: what DISCLESS_PASSWORD_FILE names]
+    #[arg(long, value_name = "FILE", hide_default_value = true)]
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -177,6 +210,8 @@ pub(crate) struct Inspect {
     pub(crate) facts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -198,6 +233,8 @@ pub(crate) struct List {
     pub(crate) recurse: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 /// What the source ought to be.
@@ -324,6 +361,8 @@ pub(crate) struct Verify {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 const MEMORY: &str = "\
@@ -371,6 +410,8 @@ pub(crate) struct Extract {
     pub(crate) expected: Expected,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -408,6 +449,8 @@ pub(crate) struct Cat {
     pub(crate) member: String,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[cfg(feature = "serve")]
@@ -528,4 +571,6 @@ pub(crate) struct Mount {
     pub(crate) allow_other: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }

@@ -9,11 +9,14 @@ use discless::error::Kind;
 use discless::{Error, Result, nest, source};
 use std::io::{Read, Write};
 
+/// `!/` means something to a shell: in double quotes too, but for those of Windows, which know no others.
+const QUOTES: &str = if cfg!(windows) { "quotes" } else { "single quotes" };
+
 pub(super) fn run(ui: &Ui, args: &Cat) -> Result<Exit> {
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let (outer, members) = nest::split(&args.member);
     let Some((last, path)) = members.split_last() else {
-        let what = format!("{} names no member: use OUTER!/MEMBER, in single quotes", args.member);
+        let what = format!("{} names no member: use OUTER!/MEMBER, in {QUOTES}", args.member);
         return Err(Error::usage(what));
     };
     let spec = path.iter().fold(outer.to_owned(), |spec, part| format!("{spec}!/{part}"));

@@ -1,7 +1,7 @@
 //! What each command may touch: the one place that says so. The kernel holds the program to it from before the first
 //! byte of a medium is read; see `docs/SECURITY.md`.
 
-use super::args::{Command, Expected, Extract, ShareCommand, Verify};
+use super::args::{Command, Expected, Extract, Passwords, ShareCommand, Verify};
 use super::extract::destination;
 use super::output::{Directories, Outputs};
 use super::ui::Ui;
@@ -124,6 +124,9 @@ impl Confined {
             }
             Command::Formats | Command::Completions { .. } | Command::Man => return false,
         }
+        if let Some(file) = passwords(command).and_then(Passwords::file) {
+            read(allowed, &file);
+        }
         self.bounds = Some(bounds);
         true
     }
@@ -241,6 +244,29 @@ impl Confined {
             bounds.allow(Grant::Write, directory);
         }
     }
+}
+
+/// What a command that opens media has for encrypted ones.
+fn passwords(command: &Command) -> Option<&Passwords> {
+    /// Of `serve`, whose file of this name is another: what the environment says.
+    #[cfg(feature = "serve")]
+    const NONE: &Passwords = &Passwords { password: Vec::new(), password_file: None };
+    Some(match command {
+        Command::Inspect(args) => &args.passwords,
+        Command::List(args) => &args.passwords,
+        Command::Cat(args) => &args.passwords,
+        Command::Verify(args) => &args.passwords,
+        Command::Extract(args) => &args.passwords,
+        Command::Mount(args) => &args.passwords,
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => NONE,
+        Command::Share(args) => match &args.command {
+            ShareCommand::Add(args) => &args.passwords,
+            ShareCommand::AddUpdate(args) => &args.passwords,
+            _ => return None,
+        },
+        _ => return None,
+    })
 }
 
 #[cfg(feature = "serve")]

@@ -15,7 +15,7 @@ use discless::extract::{
     Completes, Extracted, Linking, Options, Overwrite, Plan, ReadErrors, Recursion, Staging,
 };
 use discless::nest::{self, What};
-use discless::path::Names;
+use discless::path::{Names, slashed};
 use discless::source::{READING, SharedSource};
 use discless::verify::{Check, Expectations, Reader, Reading, Verdict};
 use discless::{Error, Result, extract, formats, medium, report, verify};
@@ -36,7 +36,7 @@ struct Done {
 }
 
 pub(super) fn run(ui: &Ui, args: &Extract, confined: &mut Confined) -> Result<Exit> {
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let named = open(&args.source, &args.expected, &options)?;
     let options = options.at(named.surroundings.clone());
     let name = named.name.clone();
@@ -272,9 +272,7 @@ fn write_manifest(
     if overwrite == Overwrite::Never && manifest.exists() {
         return Err(Error::new(Kind::Refused(Refusal::Exists(manifest.to_owned()))));
     }
-    let line = |(local, value): &(PathBuf, Value)| {
-        verify::gnu_line(value, &local.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/"))
-    };
+    let line = |(local, value): &(PathBuf, Value)| verify::gnu_line(value, &slashed(local));
     let text: String = digests.iter().map(line).collect();
     if outputs.has(manifest) {
         return outputs.write_new(manifest, text.as_bytes());
@@ -305,15 +303,16 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
     let renamed = plan
         .renamed
         .iter()
-        .map(|item| format!("{} is written as {}: {}", item.path.text(), item.local.display(), item.why));
+        .map(|item| format!("{} is written as {}: {}", item.path.text(), slashed(&item.local), item.why));
     let left = plan.left.iter().map(|item| format!("{} is left out: {}", item.path, item.why));
     few(ui, renamed.chain(left));
     for (path, error) in &out.failed {
         ui.complain(&Error::from(std::io::Error::other(format!("{path} is not written: {error}"))));
     }
     // The first is enough: it names the flag.
-    let limit = |(_, error): &&(String, Error)| matches!(error.kind(), Kind::Limit { .. });
-    if let Some(hint) = out.failed.iter().find(limit).and_then(|(_, error)| hints::hint(error)) {
+    let curable =
+        |(_, error): &&(String, Error)| matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted { .. });
+    if let Some(hint) = out.failed.iter().find(curable).and_then(|(_, error)| hints::hint(error)) {
         ui.hint(&hint);
     }
     ui.answer(&show::checks(checks))?;
@@ -400,7 +399,7 @@ fn json(ui: &Ui, args: &Extract, done: &Done) -> report::Extract {
             .map(|item| report::Renamed {
                 path: item.path.text().to_owned(),
                 path_bytes: item.path.raw().map(discless::digest::hex),
-                written_as: item.local.to_string_lossy().into_owned(),
+                written_as: slashed(&item.local),
                 why: item.why.to_owned(),
             })
             .collect(),

@@ -1,7 +1,7 @@
 //! What to do about an error: one line that can be pasted. The match is exhaustive on purpose: a new kind
 //! of error has to be thought about here.
 
-use discless::error::{Change, Kind, MountFault, NotMedium, Refusal};
+use discless::error::{Change, Kind, Lock, MountFault, NotMedium, Refusal};
 use discless::formats::wim;
 use discless::share::{MANIFEST, NAMESPACE, OWN};
 use discless::source::READING;
@@ -38,7 +38,11 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             "cargo install discless --features smb".to_owned()
         }
         Kind::Unsupported(_) => "discless formats lists what can be read, and the limits".to_owned(),
-        Kind::Encrypted(_) => "decrypt it with the program that made it, then try again".to_owned(),
+        Kind::Encrypted { lock, .. } => match lock {
+            Lock::Password { tried: 0 } => "--password-file FILE has passwords, one a line".to_owned(),
+            Lock::Password { .. } => "--password-file FILE can have more passwords, one a line".to_owned(),
+            Lock::Foreign => "decrypt it with the program that made it, then try again".to_owned(),
+        },
         Kind::Limit { what, .. } => match limits::flag(what) {
             Some(flag @ ("--max-unpacked" | "--max-memory" | "--max-temporary")) => {
                 format!("{flag}=SIZE allows more, for a medium that is trusted")
@@ -126,16 +130,31 @@ fn first_part(path: &str) -> String {
     if !Path::new(&plain).exists() && Path::new(&numbered).exists() { numbered } else { plain }
 }
 
-/// A path as a shell takes it back: in single quotes where a shell would see more than a path in it.
+/// A path as a shell takes it back: in quotes where a shell would see more than a path in it.
 pub(crate) fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c) || (cfg!(windows) && c == '\\');
+    if path.chars().all(plain) {
+        path.to_owned()
+    } else if cfg!(windows) {
+        // cmd knows no other quotes, PowerShell takes both, and no name has one in it.
+        format!("\"{path}\"")
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(windows)]
+    #[test]
+    fn a_path_is_quoted_as_cmd_and_powershell_take_it() {
+        assert_eq!(quoted("a.iso!/b"), "\"a.iso!/b\"");
+        assert_eq!(quoted(r"C:\media\x-1.iso"), r"C:\media\x-1.iso");
+    }
+
+    #[cfg(not(windows))]
     #[test]
     fn a_path_with_a_bang_is_quoted_for_the_shell() {
         assert_eq!(quoted("a.iso!/b"), "'a.iso!/b'");

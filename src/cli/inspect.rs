@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn run(ui: &Ui, args: &Inspect) -> Result<Exit> {
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let knowledge = match &args.facts {
         Some(dir) => Knowledge::with_dir(dir)?,
         None => Knowledge::compiled()?,

@@ -1,6 +1,6 @@
 //! `discless list`.
 
-use super::args::{List, Opening, Tree as TreeName};
+use super::args::{List, Opening, Passwords, Tree as TreeName};
 use super::ui::{Ui, stdout_is_terminal};
 use super::{Exit, hints};
 use discless::container::{Container, Entry, EntryKind, Severity};
@@ -9,6 +9,7 @@ use discless::inside::{self, Budget};
 use discless::{Result, nest, report};
 use std::collections::HashMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What the arguments say about opening.
@@ -23,8 +24,31 @@ pub(super) fn options(ui: &Ui, opening: &Opening) -> Options {
     Options { limits: opening.limits.limits(), tree, threads: ui.threads, ..Options::default() }
 }
 
+/// The environment variable that names a file of passwords where no argument does: a share's scripts need not know.
+const PASSWORD_FILE: &str = "DISCLESS_PASSWORD_FILE";
+
+impl Passwords {
+    /// The file that has passwords.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        let named = || {
+            let name = std::env::var_os(PASSWORD_FILE).filter(|name| !name.is_empty())?;
+            self.password.is_empty().then(|| PathBuf::from(name))
+        };
+        self.password_file.clone().or_else(named)
+    }
+
+    /// The same options with the passwords that were given.
+    pub(super) fn with(&self, options: Options) -> Result<Options> {
+        let mut given = self.password.clone();
+        if let Some(file) = self.file() {
+            given.extend(discless::passwords::Passwords::lines_of(&file)?);
+        }
+        Ok(Options { passwords: discless::passwords::Passwords::new(given)?, ..options })
+    }
+}
+
 pub(super) fn run(ui: &Ui, args: &List) -> Result<Exit> {
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let named = nest::open(&args.source, &mut std::io::stdin(), &options)?;
     let name = named.name.clone();
     let container: Arc<dyn Container> = Arc::from(named.container(&options)?);

@@ -22,6 +22,7 @@ mod show;
 mod smb;
 mod ui;
 mod verify;
+mod wildcards;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -73,7 +74,7 @@ impl Exit {
         match error.kind() {
             Kind::Truncated { .. } | Kind::Damaged(_) | Kind::Invalid(_) | Kind::NotMedium(_) => Self::Bad,
             Kind::Unsupported(_)
-            | Kind::Encrypted(_)
+            | Kind::Encrypted { .. }
             | Kind::Limit { .. }
             | Kind::NotFound { .. }
             | Kind::Io(_)
@@ -111,7 +112,10 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn run(ui: &Ui, command: Command) -> Result<Exit> {
+fn run(ui: &Ui, mut command: Command) -> Result<Exit> {
+    if let Some(sources) = command.sources() {
+        wildcards::spread(sources);
+    }
     let mut confined = confine::confine(ui, &command);
     match command {
         Command::Inspect(args) => inspect::run(ui, &args),
@@ -127,6 +131,7 @@ fn run(ui: &Ui, command: Command) -> Result<Exit> {
         Command::Serve(args) => serve::run(ui, &args),
         Command::Formats => formats::run(ui),
         Command::Completions { shell } => generate::completions(ui, shell),
-        Command::Man => generate::man(ui),
+        Command::Man { output: None } => generate::man(ui),
+        Command::Man { output: Some(directory) } => generate::man_pages(&directory),
     }
 }

@@ -78,7 +78,7 @@ mod linux {
     }
 
     fn open(ui: &Ui, args: &Mount) -> Result<View> {
-        let options = list::options(ui, &args.opening);
+        let options = args.passwords.with(list::options(ui, &args.opening))?;
         let mut sources: Vec<(String, Arc<dyn Container>)> = Vec::new();
         for source in &args.sources {
             let named = nest::open(source, &mut std::io::stdin(), &options)?;

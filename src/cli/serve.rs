@@ -1,7 +1,7 @@
 //! `discless serve`.
 
 use super::Exit;
-use super::args::Serve;
+use super::args::{Passwords, Serve};
 use super::list::options;
 use super::smb;
 use super::ui::Ui;
@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn run(ui: &Ui, args: &Serve) -> Result<Exit> {
-    let options = options(ui, &args.opening);
+    let options = Passwords::default().with(options(ui, &args.opening))?;
     let account = account(args)?;
     let access = account.as_ref().map(|(user, password)| Access::new(user, password));
     let tls = tls(args)?;

@@ -75,7 +75,7 @@ pub(super) fn run(ui: &Ui, args: &Verify, confined: &Confined) -> Result<Exit> {
     if args.check_all {
         return super::check_all::run(ui, args);
     }
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let is_of_one = !args.expected.values()?.is_empty() || !args.expected.expect.is_empty();
     if args.sources.len() > 1 && is_of_one {
         return Err(Error::usage("one digest cannot be that of several sources: verify them one by one"));

@@ -236,12 +236,19 @@ impl Destination {
         Ok(opened)
     }
 
-    /// A directory whose times can be set: a `Dir` is opened with `O_PATH`, which allows nothing.
+    /// A directory whose times can be set: a `Dir` is opened with `O_PATH`, or to be read, which allows nothing.
     fn open_to_set(&self, local: &Path) -> io::Result<std::fs::File> {
-        #[cfg(unix)]
-        return self.root.open(local).map(cap_std::fs::File::into_std);
-        #[cfg(not(unix))]
-        return self.root.open_dir(local).map(Dir::into_std_file);
+        let mut options = cap_std::fs::OpenOptions::new();
+        #[cfg(not(windows))]
+        options.read(true);
+        #[cfg(windows)]
+        {
+            use cap_std::fs::OpenOptionsExt;
+            const FILE_WRITE_ATTRIBUTES: u32 = 0x100;
+            const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+            options.access_mode(FILE_WRITE_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+        }
+        self.root.open_with(local, &options).map(cap_std::fs::File::into_std)
     }
 
     /// No run takes what stands there for what it wrote itself any more.

@@ -104,7 +104,9 @@ impl Plan {
         let mut paths = LocalPaths::new(names);
         let mut links = Links::default();
         let mut last_parent = PathBuf::new();
-        for &id in wanted {
+        // The newest of a name keeps it.
+        let old = |id: &&EntryId| container.entry(**id).is_ok_and(|entry| entry.role == Role::OldVersion);
+        for &id in wanted.iter().filter(|id| !old(id)).chain(wanted.iter().filter(old)) {
             let entry = container.entry(id)?;
             if let Some(why) = left_out(entry) {
                 plan.left.push(Left { path: entry.path.text().to_owned(), why });

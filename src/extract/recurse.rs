@@ -9,6 +9,7 @@ use crate::inside::{Budget, holds_packages};
 use crate::medium;
 use crate::nest::{self, Members};
 use crate::observe::Observer;
+use crate::path::slashed;
 use crate::source::{FileSource, SharedSource};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -74,12 +75,12 @@ impl Recursion<'_> {
         let shared = plan.shared.iter().filter(|shared| shared.sharing == Sharing::Content);
         for item in plan.files.iter().chain(shared.map(|shared| &shared.item)) {
             let Ok(source) = self.source(&**outer, item.id, below.root, &item.local) else { continue };
-            let name = item.local.to_string_lossy().into_owned();
+            let name = slashed(&item.local);
             let at = Members::around(outer, item.id, &self.options.limits)?;
             let inner: Arc<dyn Container> = match medium::open(&source, &name, &self.options.at(at)) {
                 Ok(inner) => Arc::from(inner),
                 Err(error) => {
-                    if matches!(error.kind(), Kind::Encrypted(_)) {
+                    if matches!(error.kind(), Kind::Encrypted { .. }) {
                         out.left.push(Left { path: name, why: "its contents are encrypted" });
                     }
                     continue;

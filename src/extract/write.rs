@@ -329,7 +329,9 @@ fn preallocate(file: &File, target: &Target) {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn preallocate(_: &File, _: &Target) {}
+fn preallocate(_: &File, target: &Target) {
+    let _ = target.solid;
+}
 
 /// Mode and time.
 fn settle(file: &File, target: &Target) -> io::Result<()> {
@@ -340,6 +342,8 @@ fn settle(file: &File, target: &Target) -> io::Result<()> {
         // Who may read may run; set-user-ID and the like never come from a medium.
         file.set_permissions(std::fs::Permissions::from_mode(mode & 0o777 | (mode & 0o444) >> 2))?;
     }
+    #[cfg(not(unix))]
+    let _ = target.executable;
     if let Some(time) = target.modified.and_then(Timestamp::to_system) {
         // Some file systems cannot hold every time a medium can.
         let _ = file.set_times(FileTimes::new().set_modified(time));

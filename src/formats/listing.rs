@@ -1,7 +1,9 @@
 //! Entries of archives that are a plain list: directories that no entry names are put in before what lies
 //! in them, and the list stays within the limits.
 
-use crate::container::{Entry, EntryId, EntryKind, EntryPath, Finding, Findings, Location, Name, Severity};
+use crate::container::{
+    Entry, EntryId, EntryKind, EntryPath, Finding, Findings, Location, Name, Role, Severity,
+};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use std::collections::HashMap;
@@ -86,6 +88,13 @@ impl Listing {
             return Err(Error::limit("bytes of paths in one container", self.limits.all_path_bytes));
         }
         let id = EntryId(self.entries.len());
+        // What is added again replaces what was there, as whoever unpacks one after the other sees it.
+        if entry.kind != EntryKind::Dir
+            && let Some(there) = self.known.get(entry.path.bytes()).and_then(|&at| self.entries.get_mut(at))
+            && there.kind != EntryKind::Dir
+        {
+            there.role = Role::OldVersion;
+        }
         self.known.insert(entry.path.bytes().into(), id.0);
         self.entries.push(entry);
         Ok(id)
@@ -146,6 +155,17 @@ mod tests {
     fn directories_come_before_what_lies_in_them_and_once() {
         assert_eq!(paths(&["./", "./a/b/c", "a/b/", "/a/d"]), ["a", "a/b", "a/b/c", "a/d"]);
         assert_eq!(paths(&["x", "../y"]), ["x", "..", "../y"]);
+    }
+
+    #[test]
+    fn what_is_added_again_makes_what_was_there_an_older_version() {
+        let mut listing = Listing::new(&Limits::default());
+        for _ in 0..3 {
+            let entry = Entry::new(Listing::path(b"a"), EntryKind::File);
+            listing.push(entry, &mut Findings::default()).unwrap();
+        }
+        let roles: Vec<Role> = listing.finish().into_iter().map(|entry| entry.role).collect();
+        assert_eq!(roles, [Role::OldVersion, Role::OldVersion, Role::Plain]);
     }
 
     #[test]

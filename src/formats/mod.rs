@@ -35,6 +35,7 @@ pub mod zip;
 use crate::container::Container;
 use crate::error::{Error, Kind, NotMedium, Result};
 use crate::limits::Limits;
+use crate::passwords::Passwords;
 use crate::source::{SharedSource, Source, read_up_to};
 use crate::surroundings::Surroundings;
 
@@ -90,8 +91,12 @@ pub struct Options {
     pub tree: Option<Tree>,
     /// What the source is called and what lies beside it.
     pub surroundings: Surroundings,
+    /// What encrypted members are tried with.
+    pub passwords: Passwords,
     /// Threads that decode; 0 for as many as there are processors.
     pub threads: usize,
+    /// How many readers stand around this one, each of which opens what lies in its own bytes.
+    pub inner: u32,
 }
 
 impl Options {
@@ -231,7 +236,7 @@ pub fn open_surest(
     for (format, _) in found {
         match (format.open)(source.clone(), options) {
             Ok(container) => return Ok((container, failed)),
-            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted(_)) => {
+            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted { .. }) => {
                 return Err(error);
             }
             Err(error) => failed.push((format, error)),
@@ -241,12 +246,17 @@ pub fn open_surest(
     Err(first.unwrap_or_else(|| Error::new(Kind::NotMedium(NotMedium::Unknown))))
 }
 
-/// Opens what lies in a range of something else: the payload of a self-extractor, what a stream unpacks to.
+/// Opens what lies in a range of something else: the payload of a self-extractor, the cabinets of a bundle. The range
+/// may be all of it, or lead back to it: how deep that goes is bounded here.
 ///
 /// # Errors
-/// As [`open_surest`].
+/// As [`open_surest`]; `Limit` past [`Limits::nesting`].
 pub fn open_inner(source: &SharedSource, options: &Options) -> Result<Opened> {
-    open_surest(source, &recognise(&**source)?, options)
+    if options.inner >= options.limits.nesting {
+        return Err(Error::limit("containers within one another", options.limits.nesting.into()));
+    }
+    let options = Options { inner: options.inner + 1, ..options.clone() };
+    open_surest(source, &recognise(&**source)?, &options)
 }
 
 /// The table of formats as a page in Markdown: `docs/FORMATS.md`.

@@ -304,7 +304,7 @@ impl From<&crate::extract::Renamed> for Renamed {
         Self {
             path: item.path.text().to_owned(),
             path_bytes: item.path.raw().map(crate::digest::hex),
-            written_as: item.local.to_string_lossy().into_owned(),
+            written_as: crate::path::slashed(&item.local),
             why: item.why.to_owned(),
         }
     }

@@ -1,6 +1,6 @@
 //! Which answer a request gets.
 
-use super::auth::names_this_machine;
+use super::auth::{Access, names_this_machine};
 use super::body::Content;
 use super::listen::Server;
 use super::media::{Site, chance};
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::sync::Arc;
 
 /// A request, whole.
 pub(super) struct Asking {
@@ -77,6 +78,45 @@ fn path_of(uri: &Uri) -> Option<String> {
         parts.push(part);
     }
     Some(parts.join("/"))
+}
+
+/// What a request was answered with, as far as it can be held against itself without a connection.
+#[derive(Debug)]
+pub struct Answered {
+    /// The status code.
+    pub status: u16,
+    /// Header fields, their names in small letters.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Bytes that the body would have.
+    pub body: u64,
+}
+
+/// Answers a request without a connection, as a server would that others reach, too: `None` for what HTTP does not let
+/// through. Bodies of members are not read.
+#[must_use]
+pub fn ask(
+    site: &Arc<Site>,
+    access: Option<Access>,
+    (method, uri): (&str, &str),
+    headers: &[(&[u8], &[u8])],
+    body: &[u8],
+) -> Option<Answered> {
+    let headers = headers.iter().map(|(name, value)| {
+        Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))
+    });
+    let asking = Asking {
+        method: Method::from_bytes(method.as_bytes()).ok()?,
+        uri: uri.parse().ok()?,
+        headers: headers.collect::<Option<HeaderMap>>()?,
+        body: Bytes::copy_from_slice(body),
+    };
+    let answer = answer(&Server::alone(site, access), &asking);
+    let headers = answer.headers().iter();
+    Some(Answered {
+        status: answer.status().as_u16(),
+        headers: headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+        body: answer.body().len(),
+    })
 }
 
 /// Answers, whatever it takes: in a thread that may wait.

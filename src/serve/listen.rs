@@ -59,6 +59,13 @@ pub(super) struct Server {
     bounds: Bounds,
 }
 
+impl Server {
+    /// Without a listener.
+    pub(super) fn alone(site: &Arc<Site>, access: Option<Access>) -> Self {
+        Self { site: site.clone(), access, is_local: false, bounds: Bounds::default() }
+    }
+}
+
 /// What makes a connection private.
 #[cfg(feature = "tls")]
 pub type Secured = Option<super::tls::Tls>;

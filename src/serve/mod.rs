@@ -28,6 +28,7 @@ pub mod smb;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub use answer::{Answered, ask};
 pub use auth::Access;
 pub use listen::{Bounds, Secured, listen};
 pub use media::{Given, Medium, Site, State, Verify};

@@ -38,7 +38,7 @@ pub struct Client<'a> {
 /// `Usage` where a name cannot be in one.
 pub fn stanza(share: &Share, items: &[&Item], kind: Stanza, client: &Client<'_>) -> Result<String> {
     let here = share.root().canonicalize()?;
-    let path = client.path.map_or_else(|| here.to_string_lossy().into_owned(), str::to_owned);
+    let path = client.path.map_or_else(|| crate::path::as_written(&here), str::to_owned);
     for (what, text) in
         [("share", client.share), ("user", client.user), ("clients", client.clients), ("path", &*path)]
     {

@@ -265,10 +265,7 @@ impl Survey {
 
     /// By id or its beginning, by folder, or a folder that it lies below.
     fn meant(&self, share: &Share, text: &str) -> Vec<usize> {
-        let below = std::path::Path::new(text)
-            .strip_prefix(&share.root)
-            .ok()
-            .map(|path| path.to_string_lossy().into_owned());
+        let below = std::path::Path::new(text).strip_prefix(&share.root).ok().map(crate::path::slashed);
         let folder = below.as_deref().unwrap_or(text).trim_matches('/');
         let is_of = |item: &Item| {
             let lower = text.to_ascii_lowercase();

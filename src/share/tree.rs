@@ -76,7 +76,7 @@ pub(super) fn tree(root: &Path) -> Result<Tree> {
             Error::from(std::io::Error::from(error)).of(&path)
         })?;
         let local = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        let path = local.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
+        let path = crate::path::slashed(local);
         if local.to_str().is_none() {
             out.strange.push(path);
             continue;

@@ -100,7 +100,7 @@ pub struct Found {
 pub fn lists_beside(file: &Path) -> Result<Vec<String>> {
     let found = if file.is_file() { beside(file)? } else { Vec::new() };
     let lists = found.iter().filter(|found| !found.lines.is_empty());
-    Ok(lists.map(|found| found.path.to_string_lossy().into_owned()).collect())
+    Ok(lists.map(|found| crate::path::slashed(&found.path)).collect())
 }
 
 /// The lists beside `file` that say something about it.

@@ -7,6 +7,7 @@ use super::sums::{Line, MOST_BYTES};
 use super::{Sums, discover};
 use crate::digest::{Algorithm, Value};
 use crate::error::{Error, Kind, Result};
+use crate::path::slashed;
 use crate::source::{FileSource, read_vec};
 use std::io::Read;
 use std::path::Path;
@@ -147,7 +148,7 @@ impl Expectations {
     pub fn add_beside(&mut self, file: &Path) -> Result<()> {
         for found in discover::beside(file)? {
             if let Some(error) = found.unusable {
-                self.unusable.push((found.path.to_string_lossy().into_owned(), error));
+                self.unusable.push((slashed(&found.path), error));
             }
             if found.lines.is_empty() {
                 continue;
@@ -155,7 +156,7 @@ impl Expectations {
             let Some(text) = found.text else { continue };
             let Word::Counts(by) = self.proofs.list(&found.path, text, Listed::Found) else { continue };
             self.digests.extend(found.lines.iter().map(|line| Expected::of(line, &by)));
-            let name = found.path.to_string_lossy().into_owned();
+            let name = slashed(&found.path);
             self.notes.extend(found.remarks.into_iter().map(|note| (name.clone(), note)));
         }
         self.proofs.add_beside(file);

@@ -275,7 +275,7 @@ fn not_opened(error: Error, expectations: &Expectations) -> Result<Option<Check>
         Kind::NotMedium(what) => {
             Ok(Some(Check::new("structure", Outcome::Unchecked, "discless", format!("it is {what}"))))
         }
-        Kind::Unsupported(_) | Kind::Encrypted(_) | Kind::Limit { .. } => {
+        Kind::Unsupported(_) | Kind::Encrypted { .. } | Kind::Limit { .. } => {
             Ok(Some(Check::new("structure", Outcome::Unchecked, "discless", error.to_string())))
         }
         _ => Ok(Some(Check::new("structure", Outcome::Damaged, "discless", error.to_string()))),

@@ -103,6 +103,10 @@ impl View {
         growing.insert(top, (into, Dir::default(), Vec::new()));
         // Parents come before what is in them.
         for (path, modified) in &plan.directories {
+            // A directory without a name is where everything goes, and would be in itself.
+            if path == top {
+                continue;
+            }
             let id = number();
             let name = name_of(path);
             let above = growing.get_mut(path.parent().unwrap_or(top));

@@ -181,7 +181,7 @@ pub fn kind_word(error: &Error) -> &'static str {
         Kind::Invalid(_) => "invalid",
         Kind::NotMedium(_) => "not_medium",
         Kind::Unsupported(_) => "unsupported",
-        Kind::Encrypted(_) => "encrypted",
+        Kind::Encrypted { .. } => "encrypted",
         Kind::Limit { .. } => "limit",
         Kind::NotFound { .. } => "not_found",
         Kind::Io(_) | Kind::Changed(_) => "io",

@@ -1,6 +1,6 @@
 //! The arguments of `discless share`.
 
-use super::{Expected, Opening};
+use super::{Expected, Opening, Passwords};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -108,6 +108,8 @@ pub(crate) struct Add {
     pub(crate) expected: Expected,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -182,6 +184,8 @@ pub(crate) struct AddUpdate {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) passwords: Passwords,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -32,7 +32,7 @@ pub(super) fn run(ui: &Ui, args: &Add) -> Result<Exit> {
         Some(dir) => Knowledge::with_dir(dir)?,
         None => Knowledge::compiled()?,
     };
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let lock = share.lock("add")?;
     let mut exit = Exit::Good;
     let mut reports = Vec::new();

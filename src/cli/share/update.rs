@@ -16,7 +16,7 @@ use std::path::Path;
 pub(super) fn run(ui: &Ui, args: &AddUpdate) -> Result<Exit> {
     let share = Share::open(&args.share)?;
     let knowledge = Knowledge::compiled()?;
-    let options = options(ui, &args.opening);
+    let options = args.passwords.with(options(ui, &args.opening))?;
     let lock = share.lock("add-update")?;
     let mut exit = Exit::Good;
     let mut reports = Vec::new();

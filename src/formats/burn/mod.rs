@@ -158,7 +158,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
                 parts.push(part);
                 slots.push(Slot::Attached(index));
             }
-            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted(_)) => {
+            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Encrypted { .. }) => {
                 return Err(error);
             }
             Err(error) => {

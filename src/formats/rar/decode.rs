@@ -1,12 +1,12 @@
 //! Decoding: `rars` writes what it decodes; here a thread of its own lets it write, and the reader reads.
 
 use crate::ahead::{Feed, fed};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Lock, Result};
 use crate::guard::guarded;
 use crate::source::SharedSource;
 use rars::{Archive, ArchiveReadOptions, ErrorKind, rar15_40, rar50};
 use std::io::{self, Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The volumes of an archive, in order.
 pub(super) struct Set {
@@ -17,6 +17,8 @@ pub(super) struct Set {
     pub(super) own: usize,
     /// Threads that decode.
     pub(super) threads: usize,
+    /// What encrypted members are decoded with.
+    pub(super) password: Mutex<Option<Arc<str>>>,
 }
 
 /// Where a member's header stands: volume and block. Members over several volumes have several.
@@ -32,19 +34,18 @@ const SMALL: u64 = 1 << 20;
 /// RAR 5 members up to this size are held in memory by the decoder.
 const BUFFERED: u64 = 32 << 20;
 
-fn options() -> ArchiveReadOptions<'static> {
-    ArchiveReadOptions::new()
+fn options(password: Option<&str>) -> ArchiveReadOptions<'_> {
+    ArchiveReadOptions::with_optional_password(password.map(str::as_bytes))
         .with_rar50_dictionary_size_limit(LARGEST_DICTIONARY)
         .with_rar50_buffered_decode_limit(BUFFERED)
 }
 
 /// What `rars` said, in our words.
 pub(super) fn error(error: rars::Error) -> Error {
-    if let rars::Error::FeatureDisabled { .. } = error.root_cause() {
-        return Error::encrypted("RAR");
-    }
+    let locked = |tried| Error::new(Kind::Encrypted { what: "the archive", lock: Lock::Password { tried } });
     match error.kind() {
-        ErrorKind::PasswordRequired | ErrorKind::BadPassword => Error::encrypted("RAR"),
+        ErrorKind::PasswordRequired => locked(0),
+        ErrorKind::BadPassword => locked(1),
         ErrorKind::ChecksumMismatch => Error::damaged("its checksum does not match"),
         ErrorKind::UnsupportedFormat | ErrorKind::UnsupportedFeature => {
             Error::unsupported("this version or method of RAR")
@@ -61,6 +62,14 @@ pub(super) fn error(error: rars::Error) -> Error {
 }
 
 impl Set {
+    pub(super) fn password(&self) -> Option<Arc<str>> {
+        self.password.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_password(&self, password: Option<&str>) {
+        *self.password.lock().unwrap_or_else(PoisonError::into_inner) = password.map(Arc::from);
+    }
+
     /// The header at a place, by family.
     pub(super) fn file4(&self, (volume, block): (usize, usize)) -> Option<&rar15_40::FileHeader> {
         match self.archives.get(volume)?.as_rar15_40()?.blocks.get(block)? {
@@ -84,10 +93,14 @@ impl Set {
         }
         match self.archives.get(part.0) {
             Some(Archive::Rar13(archive)) => {
-                archive.entries.get(part.1).is_some_and(rars::rar13::Entry::is_stored)
+                archive.entries.get(part.1).is_some_and(|file| file.is_stored() && !file.is_encrypted())
             }
-            Some(Archive::Rar15To40(_)) => self.file4(*part).is_some_and(rar15_40::FileHeader::is_stored),
-            Some(Archive::Rar50Plus(_)) => self.file5(*part).is_some_and(rar50::FileHeader::is_stored),
+            Some(Archive::Rar15To40(_)) => {
+                self.file4(*part).is_some_and(|file| file.is_stored() && !file.is_encrypted())
+            }
+            Some(Archive::Rar50Plus(_)) => {
+                self.file5(*part).is_some_and(|file| file.is_stored() && !file.encrypted)
+            }
             _ => false,
         }
     }
@@ -127,7 +140,10 @@ impl Set {
     /// What the archive says of itself.
     pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
         let Some(first) = self.archives.first() else { return Vec::new() };
-        let comment = guarded("RAR comment", || first.comment_with_options(options()).map_err(error));
+        let password = self.password();
+        let comment = guarded("RAR comment", || {
+            first.comment_with_options(options(password.as_deref())).map_err(error)
+        });
         let comment = comment.ok().flatten().filter(|comment| !comment.is_empty());
         let text = comment.map(|raw| crate::text::utf8_or_latin1(&raw).trim_end_matches('\0').to_owned());
         text.map(|text| ("comment", text)).into_iter().collect()
@@ -136,13 +152,15 @@ impl Set {
     /// Lets the decoder of one member write into `out`.
     fn write_member(&self, place: &Place, bytes: u64, out: &mut Feed) -> rars::Result<()> {
         let [part] = place.parts.as_slice() else { return self.write_parts(place, out) };
+        let password = self.password();
+        let password = password.as_deref().map(str::as_bytes);
         match self.archives.get(part.0) {
             Some(Archive::Rar13(archive)) => match archive.entries.get(part.1) {
-                Some(entry) => entry.write_to(archive, None, out),
+                Some(entry) => entry.write_to(archive, password, out),
                 None => Err(rars::Error::EntryNotFound),
             },
             Some(Archive::Rar15To40(archive)) => match self.file4(*part) {
-                Some(file) => file.write_to(archive, None, out),
+                Some(file) => file.write_to(archive, password, out),
                 None => Err(rars::Error::EntryNotFound),
             },
             Some(Archive::Rar50Plus(archive)) => match self.file5(*part) {
@@ -155,7 +173,7 @@ impl Set {
                             required: dictionary,
                         });
                     }
-                    file.write_to(archive, None, out)
+                    file.write_to(archive, password, out)
                 }
                 None => Err(rars::Error::EntryNotFound),
             },
@@ -185,20 +203,20 @@ impl Set {
             }
             volumes.push(archive);
         }
-        write_all(&volumes, out)
+        write_all(&volumes, self.password().as_deref(), out)
     }
 }
 
 /// Decodes every member of the volumes, one after the other, into `out`.
-fn write_all(volumes: &[Archive], out: &Feed) -> rars::Result<()> {
+fn write_all(volumes: &[Archive], password: Option<&str>, out: &Feed) -> rars::Result<()> {
     let open = |meta: &rars::ExtractedEntryMeta| -> rars::Result<Box<dyn Write>> {
         // Asked for the next: what came before is verified.
         out.verified();
         Ok(if meta.is_directory { Box::new(io::sink()) } else { Box::new(out.clone()) })
     };
     match volumes {
-        [one] => one.extract_to_with_options(options(), open),
-        _ => rars::extract_volumes_to_with_options(volumes, options(), open),
+        [one] => one.extract_to_with_options(options(password), open),
+        _ => rars::extract_volumes_to_with_options(volumes, options(password), open),
     }
 }
 
@@ -216,5 +234,7 @@ pub(super) fn member(set: &Arc<Set>, place: &Place, bytes: u64) -> Result<Box<dy
 /// All members with content, one after the other.
 pub(super) fn run(set: &Arc<Set>) -> Box<dyn Read + Send> {
     let set = set.clone();
-    fed(move |out| guarded("RAR data", || write_all(&set.archives, out).map_err(error)))
+    fed(move |out| {
+        guarded("RAR data", || write_all(&set.archives, set.password().as_deref(), out).map_err(error))
+    })
 }

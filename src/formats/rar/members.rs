@@ -18,8 +18,8 @@ pub(super) enum Payload {
     None,
     /// Packed bytes, whose headers stand there.
     Content(Place),
-    /// Packed bytes that need a key.
-    Encrypted,
+    /// Packed bytes that need a password, and none fits.
+    Encrypted(Place),
     /// Something that is not decoded here.
     Unreadable(&'static str),
     /// Bytes that are not all there.
@@ -101,7 +101,7 @@ fn number_versions(members: &mut [Member], set: &Set) -> Result<()> {
         if seen.get(member.entry.path.text()).is_none_or(|&times| times < 2) {
             continue;
         }
-        let Payload::Content(place) = &member.payload else { continue };
+        let (Payload::Content(place) | Payload::Encrypted(place)) = &member.payload else { continue };
         let Some((part, file)) = place.parts.first().and_then(|part| Some((part, set.file5(*part)?))) else {
             continue;
         };
@@ -193,7 +193,7 @@ impl Header<'_> {
 /// Adds a fragment of a later volume.
 fn go_on(member: &mut Member, part: (usize, usize), header: Header<'_>) {
     member.packed = None;
-    if let Payload::Content(place) = &mut member.payload {
+    if let Payload::Content(place) | Payload::Encrypted(place) = &mut member.payload {
         place.parts.push(part);
     }
     // The size may be known only where the member ends.
@@ -227,7 +227,7 @@ fn kind(directory: bool) -> EntryKind {
 fn content(directory: bool, encrypted: bool, place: Place) -> Payload {
     match (directory, encrypted) {
         (true, _) => Payload::None,
-        (_, true) => Payload::Encrypted,
+        (_, true) => Payload::Encrypted(place),
         _ => Payload::Content(place),
     }
 }
@@ -371,7 +371,7 @@ pub(super) fn resolve(entries: &mut [Entry], payloads: &mut [Payload], findings:
                 }
             }
         }
-        if let (Some(entry), Some(Payload::Content(_) | Payload::Encrypted)) =
+        if let (Some(entry), Some(Payload::Content(_) | Payload::Encrypted(_))) =
             (entries.get(i), payloads.get(i))
         {
             known.insert(entry.path.text().to_owned(), i);

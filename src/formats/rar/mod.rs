@@ -23,12 +23,13 @@ use crate::container::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
+use crate::passwords::Passwords;
 use crate::sink::{Sink, deliver, deliver_run};
 use crate::source::{Piece, SharedSource, Slice, spool};
-use decode::Set;
+use decode::{Place, Set};
 use members::{Member, Payload};
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// The format's line in the table.
 pub static FORMAT: Format = Format {
@@ -36,7 +37,8 @@ pub static FORMAT: Format = Format {
     title: "RAR archive",
     spec: &["RAR 3.93 technote (RARLAB)", "RAR 5.0 archive format (RARLAB)"],
     limits: &[
-        "encrypted members are listed and not decoded; archives with encrypted headers are not listed",
+        "without their password encrypted members are listed and not decoded; with encrypted headers nothing is listed",
+        "all members have to have one password",
         "dictionaries up to 1 GiB",
         "recovery records and recovery volumes are noticed, not used",
         "members whose size is not recorded are listed and not decoded",
@@ -86,9 +88,11 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         sources: found.sources,
         own: found.own,
         threads: options.decoders(),
+        password: Mutex::default(),
     });
-    let members = members::read(&set, found.own, &options.limits, &mut findings)?;
+    let mut members = members::read(&set, found.own, &options.limits, &mut findings)?;
     let dependent = found.solid;
+    unlock(&set, &mut members, found.password, dependent, options)?;
     let mut entries = Vec::with_capacity(members.len());
     let mut payloads = Vec::with_capacity(members.len());
     let mut at = 0u64;
@@ -110,7 +114,13 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         payloads.push(payload);
     }
     members::resolve(&mut entries, &mut payloads, &mut findings);
-    let mut rar = Rar { set, catalogue: Catalogue::new(source.clone()), payloads, dependent };
+    let mut rar = Rar {
+        set,
+        catalogue: Catalogue::new(source.clone()),
+        payloads,
+        dependent,
+        passwords: options.passwords.clone(),
+    };
     rar.catalogue.entries = entries;
     rar.read_links(&mut findings);
     let files = rar.catalogue.entries.iter().filter(|entry| entry.kind == EntryKind::File).count();
@@ -129,6 +139,57 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
     Ok(Box::new(rar))
 }
 
+/// Chooses the password of encrypted members, which then can be read. Where the headers do not confirm one, and
+/// several were given, the member that is decoded soonest decides.
+fn unlock(
+    set: &Arc<Set>,
+    members: &mut [Member],
+    confirmed: Option<usize>,
+    dependent: bool,
+    options: &Options,
+) -> Result<()> {
+    let passwords = &options.passwords;
+    let mut before = 0u64;
+    let mut first: Option<(u64, Place, u64)> = None;
+    for member in members.iter() {
+        let bytes = member.entry.bytes;
+        match &member.payload {
+            // Of a run the first is decoded soonest.
+            Payload::Encrypted(place) if first.as_ref().is_none_or(|first| !dependent && bytes < first.0) => {
+                first = Some((bytes, place.clone(), before));
+            }
+            Payload::Content(_) => before = before.saturating_add(bytes),
+            _ => {}
+        }
+    }
+    let mut chosen = confirmed.or((passwords.len() == 1).then_some(0));
+    for (number, password) in passwords.in_turn() {
+        let Some((bytes, place, before)) = first.as_ref().filter(|_| chosen.is_none()) else { break };
+        set.set_password(Some(password));
+        let content = || if dependent { Ok(decode::run(set)) } else { decode::member(set, place, *bytes) };
+        let wanted = if dependent { before.saturating_add(*bytes) } else { *bytes };
+        let read =
+            content().and_then(|content| Ok(std::io::copy(&mut content.take(wanted), &mut std::io::sink())?));
+        match read {
+            Ok(read) if read == wanted => chosen = Some(number),
+            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Unsupported(_)) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    set.set_password(chosen.and_then(|number| passwords.get(number)));
+    if let Some(number) = chosen {
+        passwords.opened(number);
+        for member in members {
+            if let Payload::Encrypted(place) = &member.payload {
+                member.payload = Payload::Content(place.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// An opened archive or set of volumes.
 struct Rar {
     set: Arc<Set>,
@@ -137,6 +198,7 @@ struct Rar {
     payloads: Vec<Payload>,
     /// Members are decoded one after the other in one run.
     dependent: bool,
+    passwords: Passwords,
 }
 
 /// Targets of links longer than this are not believed.
@@ -179,7 +241,7 @@ impl Rar {
                 }
                 Err(error) => {
                     let severity = match error.kind() {
-                        Kind::Encrypted(_) | Kind::Limit { .. } => Severity::Weak,
+                        Kind::Encrypted { .. } | Kind::Limit { .. } => Severity::Weak,
                         _ => Severity::Damaged,
                     };
                     let what = format!("the target of this link cannot be read: {error}");
@@ -196,7 +258,7 @@ impl Rar {
         let place = match payload {
             Payload::Content(place) => place,
             Payload::None => return Ok(Box::new(std::io::empty())),
-            Payload::Encrypted => return Err(Error::encrypted("member").at("file header", 0)),
+            Payload::Encrypted(_) => return Err(self.passwords.locked("the member")),
             Payload::Unreadable(what) => return Err(Error::unsupported(what)),
             Payload::Lost(what) => return Err(Error::damaged(what)),
             Payload::Copy { .. } => return Err(Error::damaged("copy of nothing")),

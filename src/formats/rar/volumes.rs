@@ -2,7 +2,7 @@
 
 use super::decode;
 use crate::container::{Finding, Findings, Region, Severity};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::formats::Options;
 use crate::guard::guarded;
 use crate::source::{SharedSource, SourceReader};
@@ -25,21 +25,69 @@ pub(super) struct Gathered {
     pub(super) end: u64,
     /// Parts of it that are no members.
     pub(super) regions: Vec<Region>,
+    /// The password that its headers confirm.
+    pub(super) password: Option<usize>,
 }
 
-/// Reads the headers of one volume.
-fn parse(source: &SharedSource, options: &Options) -> Result<Archive> {
+/// Reads the headers of one volume with a password.
+fn read(source: &SharedSource, options: &Options, password: Option<&str>) -> Result<Archive> {
     let limits = &options.limits;
-    let read = ArchiveReadOptions::new()
+    let read = ArchiveReadOptions::with_optional_password(password.map(str::as_bytes))
         .with_max_header_count(limits.entries)
         .with_max_header_bytes(limits.all_path_bytes);
     let reader = SourceReader::new(source.clone());
     guarded("RAR headers", || ArchiveReader::read_reader_with_options(reader, read).map_err(decode::error))
 }
 
+/// Reads the headers of one volume, and says which password its headers are encrypted with, or check.
+fn parse(source: &SharedSource, options: &Options) -> Result<(Archive, Option<usize>)> {
+    let passwords = &options.passwords;
+    let plain = match read(source, options, None) {
+        Err(error) if matches!(error.kind(), Kind::Encrypted { .. }) => None,
+        Err(error) => return Err(error),
+        Ok(archive) if passwords.is_empty() || !has_check(&archive, options)? => return Ok((archive, None)),
+        Ok(archive) => Some(archive),
+    };
+    for (number, password) in passwords.in_turn() {
+        match read(source, options, Some(password)) {
+            Ok(archive) => {
+                passwords.opened(number);
+                return Ok((archive, Some(number)));
+            }
+            Err(error) if matches!(error.kind(), Kind::Limit { .. } | Kind::Unsupported(_)) => {
+                return Err(error);
+            }
+            Err(_) => {}
+        }
+    }
+    // Its headers can be read, or they cannot.
+    plain.map(|archive| (archive, None)).ok_or_else(|| passwords.locked("the archive"))
+}
+
+/// True where the headers of encrypted members have something that tells a wrong password: RAR 5. All of them want
+/// keys as soon as one password is tried; how long that takes is what the archive asks for.
+fn has_check(archive: &Archive, options: &Options) -> Result<bool> {
+    let Archive::Rar50Plus(archive) = archive else { return Ok(false) };
+    let mut rounds = 0u64;
+    let mut has = false;
+    for encryption in archive.files().filter_map(|file| file.encryption.as_ref()) {
+        let own = 1u64.checked_shl(encryption.kdf_count.into()).unwrap_or(u64::MAX);
+        // What RAR asks for by itself may come as often as there are members.
+        rounds = rounds.saturating_add(own.saturating_sub(USUAL_ROUNDS));
+        if rounds > options.limits.key_rounds {
+            return Err(Error::limit("rounds of hashing for keys", options.limits.key_rounds));
+        }
+        has |= encryption.check_value.is_some();
+    }
+    Ok(has)
+}
+
+/// Rounds of a key's derivation as RAR writes them.
+const USUAL_ROUNDS: u64 = 1 << 15;
+
 /// Reads the source and the other volumes of its set.
 pub(super) fn gather(source: &SharedSource, options: &Options, findings: &mut Findings) -> Result<Gathered> {
-    let archive = parse(source, options)?;
+    let (archive, password) = parse(source, options)?;
     let end = end(&archive);
     if let Archive::Rar50Plus(archive) = &archive
         && !archive.blocks.iter().any(|block| matches!(block, rar50::Block::End(_)))
@@ -53,8 +101,15 @@ pub(super) fn gather(source: &SharedSource, options: &Options, findings: &mut Fi
         _ => return Err(Error::unsupported("this version of RAR")),
     };
     let regions = recovery(&archive);
-    let mut out =
-        Gathered { archives: vec![archive], sources: vec![source.clone()], own: 0, solid, end, regions };
+    let mut out = Gathered {
+        archives: vec![archive],
+        sources: vec![source.clone()],
+        own: 0,
+        solid,
+        end,
+        regions,
+        password,
+    };
     if volume {
         let surroundings = &options.surroundings;
         if let Some(name) = VolumeName::parse(&surroundings.file_name) {
@@ -70,12 +125,17 @@ pub(super) fn gather(source: &SharedSource, options: &Options, findings: &mut Fi
     Ok(out)
 }
 
+/// Another volume of the set: its password is that of the first.
+fn other(source: &SharedSource, options: &Options, set: &Gathered) -> Result<Archive> {
+    read(source, options, set.password.and_then(|number| options.passwords.get(number)))
+}
+
 /// The volumes before the one that was opened, where all of them are there.
 fn before(name: &VolumeName, options: &Options, out: &mut Gathered) -> Result<()> {
     let mut found = Vec::new();
     for number in (name.first()..name.number).rev() {
         let Some(source) = options.surroundings.find(&name.at(number))? else { return Ok(()) };
-        let Ok(archive) = parse(&source, options) else { return Ok(()) };
+        let Ok(archive) = other(&source, options, out) else { return Ok(()) };
         found.push((archive, source));
     }
     found.reverse();
@@ -101,7 +161,7 @@ fn behind(name: &VolumeName, options: &Options, out: &mut Gathered, findings: &m
             ));
             return Ok(());
         };
-        match parse(&source, options) {
+        match other(&source, options, out) {
             Ok(archive) => {
                 out.archives.push(archive);
                 out.sources.push(source);
@@ -147,10 +207,12 @@ fn end(archive: &Archive) -> u64 {
         }
         Archive::Rar15To40(archive) => {
             let main = at(archive.sfx_offset).saturating_add(7).saturating_add(archive.main.head_size.into());
+            // An encrypted header stands behind its salt and fills cipher blocks (technote, "Archive header": 0x0080).
+            let encrypted = archive.main.has_encrypted_headers();
             let of = |block: &rar15_40::BlockHeader| {
-                at(block.offset)
-                    .saturating_add(block.head_size.into())
-                    .saturating_add(block.add_size.unwrap_or(0))
+                let header = u64::from(block.head_size);
+                let header = if encrypted { header.next_multiple_of(16).saturating_add(8) } else { header };
+                at(block.offset).saturating_add(header).saturating_add(block.add_size.unwrap_or(0))
             };
             let block = |block: &rar15_40::Block| match block {
                 rar15_40::Block::File(file) => at(file.packed_range.end).max(of(&file.block)),

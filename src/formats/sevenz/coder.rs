@@ -1,13 +1,14 @@
 //! The coders of a block, put together: each reads what those before it give.
 
 use super::header::{Block, Coder, Streams};
+use super::keys::Keys;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::source::SharedSource;
 use crate::unpack::{self, Content};
 use std::io::Read;
 
-const AES: u64 = 0x06f1_0701;
+pub(super) const AES: u64 = 0x06f1_0701;
 
 /// What is known of a method: number, name.
 const METHODS: &[(u64, &str)] = &[
@@ -60,13 +61,23 @@ pub(super) fn open(
     streams: &Streams,
     number: usize,
     limits: &Limits,
+    keys: &Keys,
 ) -> Result<Content> {
     let block = streams.blocks.get(number).ok_or_else(|| Error::damaged("no such block"))?;
-    if is_encrypted(block) {
-        return Err(Error::encrypted("the block needs a password"));
-    }
+    let password = if is_encrypted(block) { keys.choose(source, streams, block, limits)? } else { 0 };
+    unlocked(source, streams, block, limits, (keys, password))
+}
+
+/// The same with the password of that number.
+pub(super) fn unlocked(
+    source: &SharedSource,
+    streams: &Streams,
+    block: &Block,
+    limits: &Limits,
+    keys: (&Keys, usize),
+) -> Result<Content> {
     let last = block.last().ok_or_else(|| Error::damaged("coders bound in a circle").during("7z block"))?;
-    let graph = Graph { source, streams, block, limits };
+    let graph = Graph { source, streams, block, limits, keys };
     graph.output(last, 0)
 }
 
@@ -75,6 +86,8 @@ struct Graph<'a> {
     streams: &'a Streams,
     block: &'a Block,
     limits: &'a Limits,
+    /// And the number of the password.
+    keys: (&'a Keys, usize),
 }
 
 impl Graph<'_> {
@@ -88,6 +101,12 @@ impl Graph<'_> {
         let mut inputs = Vec::new();
         for input in before..before.saturating_add(coder.inputs) {
             inputs.push(self.input(input, depth)?);
+        }
+        let (keys, password) = self.keys;
+        if coder.method == AES {
+            let packed = inputs.pop().filter(|_| inputs.is_empty());
+            let packed = packed.ok_or_else(|| Error::invalid("inputs of a coder").during("AES-256"))?;
+            return Ok(Box::new(keys.decrypt(coder, password, packed)?.take(size)));
         }
         // A decoder may go on behind what the header says.
         Ok(Box::new(decoder(coder, inputs, size, self.limits.decoder_memory)?.take(size)))

@@ -7,6 +7,7 @@
 mod bytes;
 mod coder;
 mod header;
+mod keys;
 
 use super::listing::Listing;
 use super::{Certainty, Evidence, Format, Options, Probe};
@@ -22,6 +23,7 @@ use crate::time::Timestamp;
 use crate::unpack::{Checked, Content, Exact, skip};
 use crate::{text, volumes};
 use header::{File, Header, Signature, Streams};
+use keys::Keys;
 use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,7 +34,7 @@ pub static FORMAT: Format = Format {
     title: "7z archive",
     spec: &["7zFormat.txt and Methods.txt of the LZMA SDK 26.00"],
     limits: &[
-        "encrypted blocks (AES-256) are listed, not read; with an encrypted header nothing is listed",
+        "without its password an encrypted block is listed and not read; with an encrypted header nothing is listed",
         "Brotli, LZ5 and Lizard are named, not read",
         "a decoder may take 1 GiB of memory",
         "targets of symbolic links are read where they lie within the first 256 MiB of what is unpacked",
@@ -66,6 +68,7 @@ struct SevenZ {
     /// The checksum of each entry.
     crcs: Vec<Option<u32>>,
     limits: Limits,
+    keys: Keys,
     threads: usize,
 }
 
@@ -84,7 +87,8 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         return Err(Error::not_found(format!("the part {next} of the archive"), None));
     }
     let limits = &options.limits;
-    let decode = |streams: &Streams, block: usize| coder::open(&source, streams, block, limits);
+    let keys = Keys::new(&options.passwords, limits);
+    let decode = |streams: &Streams, block: usize| coder::open(&source, streams, block, limits, &keys);
     let header = header::read(&source, &signature, limits, decode)?;
     let mut findings = Findings::default();
     let (entries, crcs) = entries(&header, options, &mut findings)?;
@@ -93,6 +97,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         streams: header.streams,
         crcs,
         limits: limits.clone(),
+        keys,
         threads: options.decoders(),
     };
     archive.read_links(&mut findings);
@@ -195,7 +200,7 @@ fn kind(file: &File) -> EntryKind {
 
 impl SevenZ {
     fn run(&self, number: usize) -> Result<Content> {
-        coder::open(&self.catalogue.source, &self.streams, number, &self.limits)
+        coder::open(&self.catalogue.source, &self.streams, number, &self.limits, &self.keys)
     }
 
     /// Packed streams that reach into the header or behind it are said before anything is read.

@@ -15,6 +15,7 @@
 use crate::error::Result;
 use crate::fields::Fields;
 use crate::source::{Source, read_up_to};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Bytes searched from the beginning of a window.
@@ -27,6 +28,10 @@ const LOOK: usize = 64;
 const END_RECORD: u64 = 22 + 65_535;
 /// Bytes of a ZIP's central directory that are looked at for its lowest member.
 const DIRECTORY: u64 = 16 << 20;
+/// Bytes of the directories of one window that are looked at.
+const DIRECTORIES: u64 = 64 << 20;
+/// End records of one window that are looked at: those of members that are archives, too, count.
+const END_RECORDS: usize = 4096;
 
 /// An archive in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,25 +53,30 @@ const FIRST: [[u8; 4]; 6] =
 /// All archives in `window`, one behind the other.
 pub(super) fn all(source: &dyn Source, window: Range<u64>, most: usize) -> Result<Vec<Found>> {
     let last = zip_at_end(source, &window)?;
+    // Looked for once, and only where there is a use for them.
+    let mut zips: Option<HashMap<u64, Found>> = None;
     let mut out: Vec<Found> = Vec::new();
     let mut at = window.start;
     let limit = window.end.min(window.start.saturating_add(MOST));
-    while out.len() < most {
-        let Some(mut found) = next(source, at..limit, window.end)? else { break };
-        if found.title == "ZIP" {
-            match &last {
-                Some(last) if last.at == found.at => found = last.clone(),
-                _ => match zip_from(source, found.at, window.end)? {
-                    Some(whole) => found = whole,
-                    // A lone local header: the archive's end is missing, or it is none.
-                    None if last.is_some() => {
-                        at = found.at + 4;
-                        continue;
-                    }
-                    None => {}
-                },
-            }
+    // A ZIP archive as a whole; `None` for a lone local header whose archive is not there.
+    let mut whole = |found: Found| -> Result<Option<Found>> {
+        if found.title != "ZIP" {
+            return Ok(Some(found));
         }
+        if let Some(last) = last.as_ref().filter(|last| last.at == found.at) {
+            return Ok(Some(last.clone()));
+        }
+        let zips = match &mut zips {
+            Some(zips) => zips,
+            None => zips.insert(whole_zips(source, &window)?),
+        };
+        match zips.get(&found.at) {
+            Some(whole) => Ok(Some(whole.clone())),
+            None => Ok(last.is_none().then_some(found)),
+        }
+    };
+    while out.len() < most {
+        let Some(found) = next_of(source, at..limit, window.end, &mut whole)? else { break };
         at = found.end.unwrap_or(window.end).max(found.at + 4);
         out.push(found);
         if at >= limit {
@@ -85,6 +95,16 @@ pub(super) fn all(source: &dyn Source, window: Range<u64>, most: usize) -> Resul
 
 /// The first archive that begins in `window`; it may reach to `end`.
 pub(super) fn next(source: &dyn Source, window: Range<u64>, end: u64) -> Result<Option<Found>> {
+    next_of(source, window, end, &mut |found| Ok(Some(found)))
+}
+
+/// The same of those that `accept` makes something of. What it does not take costs no other look at the same bytes.
+fn next_of(
+    source: &dyn Source,
+    window: Range<u64>,
+    end: u64,
+    accept: &mut dyn FnMut(Found) -> Result<Option<Found>>,
+) -> Result<Option<Found>> {
     let mut at = window.start;
     while at < window.end {
         let buf = read_up_to(source, at, STEP + LOOK)?;
@@ -98,7 +118,10 @@ pub(super) fn next(source: &dyn Source, window: Range<u64>, end: u64) -> Result<
             let here = at.saturating_add(i as u64);
             let rest = buf.get(i..).unwrap_or_default();
             if let Some((title, claimed)) = structure(source, rest, here, end)? {
-                return Ok(Some(Found { title, at: here, end: claimed, from_file_start: false }));
+                let found = Found { title, at: here, end: claimed, from_file_start: false };
+                if let Some(found) = accept(found)? {
+                    return Ok(Some(found));
+                }
             }
         }
         at = at.saturating_add(STEP as u64);
@@ -176,39 +199,40 @@ pub(super) fn zip_at_end(source: &dyn Source, window: &Range<u64>) -> Result<Opt
     let buf = read_up_to(source, from, usize::try_from(window.end.saturating_sub(from)).unwrap_or_default())?;
     let places: Vec<usize> =
         buf.windows(4).enumerate().filter(|(_, four)| four == b"PK\x05\x06").map(|(i, _)| i).collect();
+    let mut left = DIRECTORIES;
     for at in places.into_iter().rev().take(64) {
-        if let Some(found) = zip_by_record(source, from.saturating_add(at as u64), window)? {
+        if let Some(found) = zip_by_record(source, from.saturating_add(at as u64), window, &mut left)? {
             return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
-/// The ZIP archive that begins at `at`, by the first end record behind it that leads back to it.
-fn zip_from(source: &dyn Source, at: u64, end: u64) -> Result<Option<Found>> {
-    let mut from = at;
-    let stop = end.min(at.saturating_add(MOST));
-    let mut looks = 0;
-    while from < stop {
+/// The ZIP archives in `window`, by where they begin; the first end record that leads there is theirs.
+fn whole_zips(source: &dyn Source, window: &Range<u64>) -> Result<HashMap<u64, Found>> {
+    let stop = window.end.min(window.start.saturating_add(MOST));
+    let mut places = Vec::new();
+    let mut from = window.start;
+    while from < stop && places.len() < END_RECORDS {
         let buf = read_up_to(source, from, STEP + 3)?;
-        for (i, _) in buf.windows(4).enumerate().filter(|(_, four)| four == b"PK\x05\x06") {
-            looks += 1;
-            if looks > 64 {
-                return Ok(None);
-            }
-            let found = zip_by_record(source, from.saturating_add(i as u64), &(at..end))?;
-            if let Some(found) = found.filter(|found| found.at == at) {
-                return Ok(Some(found));
-            }
-        }
+        let here = buf.windows(4).enumerate().filter(|(_, four)| four == b"PK\x05\x06");
+        places.extend(here.map(|(at, _)| from.saturating_add(at as u64)));
         from = from.saturating_add(STEP as u64);
     }
-    Ok(None)
+    let mut left = DIRECTORIES;
+    let mut out = HashMap::new();
+    for at in places.into_iter().take(END_RECORDS) {
+        if let Some(found) = zip_by_record(source, at, window, &mut left)? {
+            out.entry(found.at).or_insert(found);
+        }
+    }
+    Ok(out)
 }
 
 /// The ZIP archive whose end record is at `at`, where its directory and first member are in `window`.
 /// Offsets count from the archive or, where the writer took the program into account, from the file.
-fn zip_by_record(source: &dyn Source, at: u64, window: &Range<u64>) -> Result<Option<Found>> {
+/// `left` are bytes of directories that may still be looked at.
+fn zip_by_record(source: &dyn Source, at: u64, window: &Range<u64>, left: &mut u64) -> Result<Option<Found>> {
     let bytes = read_up_to(source, at, 22)?;
     let fields = Fields::new("end of central directory record", &bytes, at);
     let (Ok(size), Ok(offset), Ok(comment)) =
@@ -233,6 +257,9 @@ fn zip_by_record(source: &dyn Source, at: u64, window: &Range<u64>) -> Result<Op
     if end > window.end || size < 46 || directory < window.start {
         return Ok(None);
     }
+    let size = size.min(DIRECTORY);
+    let Some(rest) = left.checked_sub(size) else { return Ok(None) };
+    *left = rest;
     let Some(lowest) = lowest_member(source, directory, size)? else { return Ok(None) };
     let start = prefix.saturating_add(lowest);
     let local = read_up_to(source, start, 4)?;
@@ -244,8 +271,7 @@ fn zip_by_record(source: &dyn Source, at: u64, window: &Range<u64>) -> Result<Op
 
 /// The lowest offset of a local header in a central directory.
 fn lowest_member(source: &dyn Source, at: u64, size: u64) -> Result<Option<u64>> {
-    let len = usize::try_from(size.min(DIRECTORY)).unwrap_or_default();
-    let bytes = read_up_to(source, at, len)?;
+    let bytes = read_up_to(source, at, usize::try_from(size).unwrap_or_default())?;
     let fields = Fields::new("central directory header", &bytes, at);
     let mut lowest = None;
     let mut place = 0usize;
@@ -271,6 +297,7 @@ fn lowest_member(source: &dyn Source, at: u64, size: u64) -> Result<Option<u64>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn cab(len: u32) -> Vec<u8> {
         let mut out = vec![0; len as usize];
@@ -308,6 +335,17 @@ mod tests {
         out.extend((base + u32::try_from(local.len()).unwrap()).to_le_bytes());
         out.extend([0, 0]);
         out
+    }
+
+    #[test]
+    fn local_headers_by_the_thousand_before_an_archive_cost_one_look_each() {
+        let local = [b"PK\x03\x04\x0a\0\0\0\0\0".as_slice(), &[0; 16], &[1, 0, 0, 0], b"a"].concat();
+        let headers = local.repeat(40_000);
+        let at = headers.len();
+        let file = crate::source::Counting::new(Arc::new([headers, zip(0, 0)].concat()));
+        let found = all(&file, 0..file.len(), 8).unwrap();
+        assert_eq!(found.iter().map(|found| found.at).collect::<Vec<_>>(), [at as u64]);
+        assert!(file.bytes() < 8 * file.len(), "{} bytes were read of {}", file.bytes(), file.len());
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         match part(&source, candidate, options) {
             Ok(part) => parts.push(part),
             Err(error) => match error.kind() {
-                Kind::Limit { .. } | Kind::Encrypted(_) | Kind::Io(_) => return Err(error),
+                Kind::Limit { .. } | Kind::Encrypted { .. } | Kind::Io(_) => return Err(error),
                 Kind::NotMedium(_) | Kind::Unsupported(_) | Kind::NotFound { .. } => {
                     let title = candidate.found.title;
                     let what = match error.kind() {

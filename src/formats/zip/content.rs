@@ -1,11 +1,13 @@
 //! A member's bytes: where they begin behind its local header, and which decoder they want.
 
 use super::directory::LOCAL;
-use super::member::{self, Member};
+use super::encryption;
+use super::member::Member;
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::guard::guarded;
 use crate::limits::Limits;
+use crate::passwords::Passwords;
 use crate::source::{SharedSource, read_vec};
 use crate::unpack::{self, Checked, Content, Exact};
 use std::io::{self, Cursor, Read};
@@ -63,35 +65,50 @@ pub(super) fn data_start(source: &SharedSource, member: &Member) -> Result<u64> 
 
 /// The member's content. The central directory is believed, the local header only as to where bytes begin;
 /// the checksum decides.
-pub(super) fn open(source: &SharedSource, member: &Member, limits: &Limits) -> Result<Content> {
-    if member.encrypted {
-        return Err(member::encrypted());
-    }
+pub(super) fn open(
+    source: &SharedSource,
+    member: &Member,
+    limits: &Limits,
+    passwords: &Passwords,
+) -> Result<Content> {
     let start = data_start(source, member)?;
-    let packed = || unpack::packed(source, start, member.packed);
-    let bytes = Some(member.bytes);
-    let memory = limits.decoder_memory;
-    let content: Content = match member.method {
+    let checked = |content| Box::new(Checked::new(content, member.bytes, member.crc, Exact::Yes));
+    if member.is_encrypted() {
+        return encryption::open(source, member, start, passwords, |plain| {
+            let decoded = decode(plain.bytes, plain.len, member, limits)?;
+            Ok(checked(plain.seal.on(decoded)))
+        });
+    }
+    let packed: Content = match member.method {
         STORED => Box::new(unpack::Range::new(source.clone(), start, member.packed)),
-        DEFLATED => unpack::deflate(packed()),
-        DEFLATE64 => unpack::deflate64(packed()),
-        BZIP2 => unpack::bzip2(packed()),
-        LZMA => lzma(packed(), member, memory)?,
-        ZSTD | ZSTD_OLD => unpack::zstd(packed(), memory),
-        XZ => unpack::xz(packed(), memory),
+        _ => unpack::packed(source, start, member.packed),
+    };
+    Ok(checked(decode(packed, member.packed, member, limits)?))
+}
+
+/// What comes out of `len` packed bytes.
+fn decode(mut packed: Content, len: u64, member: &Member, limits: &Limits) -> Result<Content> {
+    let memory = limits.decoder_memory;
+    Ok(match member.method {
+        STORED => packed,
+        DEFLATED => unpack::deflate(packed),
+        DEFLATE64 => unpack::deflate64(packed),
+        BZIP2 => unpack::bzip2(packed),
+        LZMA => lzma(packed, member, memory)?,
+        ZSTD | ZSTD_OLD => unpack::zstd(packed, memory),
+        XZ => unpack::xz(packed, memory),
         PPMD => {
-            let mut packed = packed();
             let mut parameters = [0; 2];
             packed
                 .read_exact(&mut parameters)
                 .map_err(|error| Error::from(error).during("ppmd parameters"))?;
-            Box::new(packed_as(unpack::ppmd8(packed, u16::from_le_bytes(parameters), memory)?, bytes))
+            let content = unpack::ppmd8(packed, u16::from_le_bytes(parameters), memory)?;
+            Box::new(packed_as(content, Some(member.bytes)))
         }
-        SHRUNK | IMPLODED => legacy(source, member, start, limits)?,
-        method if REDUCED.contains(&method) => legacy(source, member, start, limits)?,
+        SHRUNK | IMPLODED => legacy(packed, len, member, limits)?,
+        method if REDUCED.contains(&method) => legacy(packed, len, member, limits)?,
         method => return Err(Error::unsupported(method_name(method)).field("compression method")),
-    };
-    Ok(Box::new(Checked::new(content, member.bytes, member.crc, Exact::Yes)))
+    })
 }
 
 /// PPMd has no end of its own: it ends with the member.
@@ -113,9 +130,9 @@ fn lzma(mut packed: Content, member: &Member, memory: u64) -> Result<Content> {
 
 /// Shrink, reduce and implode, as PKZIP 1 had them: decoded whole by the crate `zip`, through a local header
 /// made of what the central directory says. Such members are as small as their time.
-fn legacy(source: &SharedSource, member: &Member, start: u64, limits: &Limits) -> Result<Content> {
+fn legacy(packed: Content, len: u64, member: &Member, limits: &Limits) -> Result<Content> {
     let most = limits.spool_memory.min(u64::from(u32::MAX));
-    if member.bytes > most || member.packed > most {
+    if member.bytes > most || len > most {
         return Err(Error::limit("bytes of a member packed as PKZIP 1 did", most));
     }
     let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes();
@@ -126,10 +143,10 @@ fn legacy(source: &SharedSource, member: &Member, start: u64, limits: &Limits) -
     stream.extend(member.method.to_le_bytes());
     stream.extend([0; 4]);
     stream.extend(member.crc.unwrap_or(0).to_le_bytes());
-    stream.extend(narrow(member.packed));
+    stream.extend(narrow(len));
     stream.extend(narrow(member.bytes));
     stream.extend([1, 0, 0, 0, b'x']);
-    stream.extend(read_vec(&**source, start, member.packed)?);
+    packed.take(len).read_to_end(&mut stream)?;
     let decoded = guarded("data packed as PKZIP 1 did", || {
         let mut stream = Cursor::new(stream);
         let options = zip::ZipReadOptions::new().ignore_crc32(true);

@@ -51,8 +51,10 @@ pub(super) fn is_at_end(source: &dyn Source) -> Result<bool> {
     let base = source.len().saturating_sub(tail.len() as u64);
     Ok(candidates(&tail).any(|at| {
         let fields = Fields::new("end record", tail.get(at..).unwrap_or_default(), base + at as u64);
-        let comment = fields.u16_le(20, "comment length").map_or(usize::MAX, usize::from);
-        at + END_BYTES + comment == tail.len()
+        // A record that is cut has no comment that would end the source.
+        fields
+            .u16_le(20, "comment length")
+            .is_ok_and(|comment| at + END_BYTES + usize::from(comment) == tail.len())
             && parse(source, &fields).is_ok_and(|end| start(source, &end).is_some_and(|start| start.seen))
     }))
 }
@@ -216,4 +218,20 @@ pub(super) fn read(
         findings.push(Finding::new(severity, what));
     }
     Ok(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_record_that_is_cut_before_its_last_field_is_no_end() {
+        let mut file = b"text ".to_vec();
+        file.extend(END);
+        file.resize(file.len() + END_BYTES - END.len(), 0);
+        for missing in 1..=END_BYTES {
+            let cut = file.get(..file.len() - missing).unwrap().to_vec();
+            assert!(!is_at_end(&cut).unwrap(), "{missing} bytes are missing");
+        }
+    }
 }

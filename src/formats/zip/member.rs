@@ -1,7 +1,9 @@
 //! One member: its central or local header (APPNOTE 4.3.7, 4.3.12), its extra fields, its name.
 
+use super::encryption::Encryption;
+use crate::cipher::Strength;
 use crate::container::{EntryKind, EntryPath, Name};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fields::Fields;
 use crate::formats::listing::Listing;
 use crate::time::{self, Timestamp};
@@ -17,6 +19,7 @@ const HOST_DARWIN: u8 = 19;
 
 /// Flags (APPNOTE 4.4.4).
 const ENCRYPTED: u16 = 1;
+const STRONG: u16 = 1 << 6;
 pub(super) const DESCRIPTOR: u16 = 1 << 3;
 const UTF8: u16 = 1 << 11;
 const MASKED: u16 = 1 << 13;
@@ -32,7 +35,7 @@ pub(super) struct Member {
     pub(super) flags: u16,
     /// The compression method (APPNOTE 4.4.5), behind AES where that is used.
     pub(super) method: u16,
-    pub(super) encrypted: bool,
+    pub(super) encryption: Encryption,
     /// `None` where AE-2 keeps none.
     pub(super) crc: Option<u32>,
     /// Bytes packed and unpacked.
@@ -63,10 +66,16 @@ struct Extra {
     /// How exact `modified` is: a better one replaces it.
     rank: u8,
     aes_method: Option<u16>,
+    aes_strength: Option<Strength>,
     aes_version: u16,
 }
 
 impl Member {
+    /// True where a password is needed.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.encryption != Encryption::None
+    }
+
     /// True where nothing of its bytes has to be looked for.
     pub(super) fn is_empty(&self) -> bool {
         self.packed == 0 && self.bytes == 0 && self.crc.unwrap_or(0) == 0
@@ -111,14 +120,25 @@ impl Member {
         let dos = fields.u32_le(at + 4, "last mod time and date")?;
         let extra = read_extra(extra);
         let path = decode_name(name, flags, &extra);
-        let encrypted = flags & (ENCRYPTED | MASKED) != 0 || stored_method == AES;
         let crc = fields.u32_le(at + 8, "crc-32")?;
+        let encryption = if stored_method == AES {
+            extra.aes_strength.map_or(Encryption::Unknown, Encryption::WinZip)
+        } else if flags & MASKED != 0 || flags & (ENCRYPTED | STRONG) == ENCRYPTED | STRONG {
+            Encryption::Strong
+        } else if flags & ENCRYPTED != 0 {
+            // Where the checksum comes behind the bytes, the time's high byte stands for it.
+            let [_, time, ..] = dos.to_le_bytes();
+            let [.., sum] = crc.to_le_bytes();
+            Encryption::PkZip { check: if flags & DESCRIPTOR != 0 { time } else { sum } }
+        } else {
+            Encryption::None
+        };
         Ok(Self {
             path,
             kind: EntryKind::File,
             flags,
             method: extra.aes_method.filter(|_| stored_method == AES).unwrap_or(stored_method),
-            encrypted,
+            encryption,
             crc: Some(crc).filter(|_| !(stored_method == AES && extra.aes_version == 2)),
             packed: u64::from(fields.u32_le(at + 12, "compressed size")?),
             bytes: u64::from(fields.u32_le(at + 16, "uncompressed size")?),
@@ -217,6 +237,12 @@ fn read_extra(extra: &[u8]) -> Extra {
             0x9901 => {
                 out.aes_version = fields.u16_le(0, "version").unwrap_or(0);
                 out.aes_method = fields.u16_le(5, "method").ok();
+                out.aes_strength = match body.get(4) {
+                    Some(1) => Some(Strength::Aes128),
+                    Some(2) => Some(Strength::Aes192),
+                    Some(3) => Some(Strength::Aes256),
+                    _ => None,
+                };
             }
             _ => {}
         }
@@ -275,11 +301,6 @@ fn cp437(byte: u8) -> char {
         Some(at) => UPPER.chars().nth(usize::from(at)).unwrap_or(char::REPLACEMENT_CHARACTER),
         None => char::from(byte),
     }
-}
-
-/// An encrypted member cannot be read; everything else is known of it.
-pub(super) fn encrypted() -> Error {
-    Error::encrypted("the member needs a password")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 mod content;
 mod directory;
+mod encryption;
 mod member;
 mod package;
 mod salvage;
@@ -20,6 +21,7 @@ use crate::container::{
 };
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::passwords::Passwords;
 use crate::sink::{Sink, deliver, deliver_run};
 use crate::source::{Joined, Piece, SharedSource, Slice, read_up_to, spool};
 use crate::unpack;
@@ -39,7 +41,7 @@ pub static FORMAT: Format = Format {
         "ECMA-376 Part 2 (Open Packaging Conventions), MSIX, VSIX, NuGet: named",
     ],
     limits: &[
-        "encrypted members (ZipCrypto, AES, strong encryption) are listed, not read",
+        "without their password encrypted members are listed, not read; PKWARE's strong encryption is not decrypted",
         "members packed with WavPack, JPEG or MP3 methods are listed, not read",
         "members packed as PKZIP 1 did (shrink, reduce, implode): up to 64 MiB each",
         "names without a mark of their encoding are taken for UTF-8, else for code page 437",
@@ -80,6 +82,7 @@ struct Zip {
     /// Members that begin within another one: a bomb, or damage.
     overlapping: Vec<bool>,
     limits: Limits,
+    passwords: Passwords,
     threads: usize,
 }
 
@@ -121,6 +124,7 @@ fn open(source: SharedSource, options: &Options) -> Result<Box<dyn Container>> {
         overlapping,
         missing,
         limits: options.limits.clone(),
+        passwords: options.passwords.clone(),
         threads: options.decoders(),
     };
     zip.read_links(&mut findings);
@@ -337,7 +341,8 @@ impl Zip {
                     return Err(Error::limit("bytes of a link's target", self.limits.path_bytes as u64));
                 }
                 let mut target = Vec::new();
-                content::open(&self.catalogue.source, member, &self.limits)?.read_to_end(&mut target)?;
+                content::open(&self.catalogue.source, member, &self.limits, &self.passwords)?
+                    .read_to_end(&mut target)?;
                 Ok(String::from_utf8_lossy(&target).into_owned())
             };
             match read() {
@@ -369,7 +374,7 @@ impl Zip {
             detail.push_str(", ");
             detail.push_str(part);
         }
-        let locked = self.members.iter().filter(|member| member.encrypted).count();
+        let locked = self.members.iter().filter(|member| member.is_encrypted()).count();
         if locked > 0 {
             detail.push_str(&format!(", {locked} encrypted"));
         }
@@ -392,9 +397,9 @@ impl Zip {
 
     fn content(&self, id: EntryId) -> Result<unpack::Content> {
         let Some(member) = self.readable(id)? else { return Ok(Box::new(std::io::empty())) };
-        let opened = content::open(&self.catalogue.source, member, &self.limits);
+        let opened = content::open(&self.catalogue.source, member, &self.limits, &self.passwords);
         match &self.missing {
-            Some(part) if !member.encrypted => opened.map_err(|_| Error::not_found(part, None)),
+            Some(part) if !member.is_encrypted() => opened.map_err(|_| Error::not_found(part, None)),
             _ => opened,
         }
     }
@@ -410,7 +415,14 @@ impl Container for Zip {
     }
 
     fn member_checksum(&self) -> Option<&'static str> {
-        Some("crc32")
+        // AE-2 keeps no checksum: its authentication code stands for it.
+        let coded = |member: &&Member| member.kind == EntryKind::File && member.crc.is_none();
+        let files = self.members.iter().filter(|member| member.kind == EntryKind::File).count();
+        Some(match self.members.iter().filter(coded).count() {
+            0 => "crc32",
+            some if some == files => "hmac-sha1",
+            _ => "crc32 or hmac-sha1",
+        })
     }
 
     fn open(&self, id: EntryId) -> Result<Box<dyn Read + Send + '_>> {
@@ -456,7 +468,7 @@ impl Container for Zip {
     fn sub_source(&self, id: EntryId, limits: &Limits) -> Result<SharedSource> {
         if let Some(member) = self.readable(id)?
             && member.method == content::STORED
-            && !member.encrypted
+            && !member.is_encrypted()
             && member.packed == member.bytes
         {
             let start = content::data_start(self.source(), member)?;

@@ -22,12 +22,12 @@ use crate::formats::Options;
 use crate::inspect::{Asked, Knowledge, inspect};
 use crate::nest::{self, Named, What};
 use crate::observe::Observer;
-use crate::path::Names;
+use crate::path::{Names, slashed};
 use crate::report::{self, Inspect, VERSION};
 use crate::source::SharedSource;
 use crate::time::Timestamp;
 use crate::verify::{self, Amount, Check, Expectations, Reader, Reading, Verdict, Verified};
-use staging::{FILES, Staging, described, flush, slashed};
+use staging::{FILES, Staging, described, flush};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -330,7 +330,7 @@ impl Adder<'_> {
         added: &mut Added,
     ) -> Result<()> {
         let root = staging.path.join(FILES);
-        let dir = directory::open(&staging.dir, FILES)?
+        let dir = directory::open(&staging.dir()?, FILES)?
             .ok_or_else(|| Error::from(io::Error::from(io::ErrorKind::NotFound)))?;
         let digests: HashMap<String, String> =
             out.digests.iter().map(|(path, value)| (slashed(path), value.hex())).collect();
@@ -372,10 +372,10 @@ impl Adder<'_> {
         let (above, name) = folder.rsplit_once('/').unwrap_or(("", folder));
         let wrong = |error: Error| error.of(&self.share.shown(folder));
         let to = directory::make_all(&self.share.dir, above).map_err(wrong)?;
-        let renamed = staging.dir.rename(FILES, &to, name);
+        let renamed = staging.dir().and_then(|dir| Ok(dir.rename(FILES, &to, name)?));
         if let Err(error) = renamed {
             self.share.remove_empty_above(folder);
-            return Err(wrong(error.into()));
+            return Err(wrong(error));
         }
         directory::sync(&to);
         Ok(())

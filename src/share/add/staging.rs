@@ -19,8 +19,9 @@ pub(super) const FILES: &str = "files";
 const HEAD: usize = 64 << 10;
 
 /// Where a medium's files are until they are a product.
+///
+/// Its folder is not held open: Windows removes and renames none that is.
 pub(super) struct Staging {
-    pub(super) dir: Dir,
     above: Dir,
     name: String,
     pub(super) path: PathBuf,
@@ -43,7 +44,16 @@ impl Staging {
         }
         let owner = format!("{}\nsince {}, process {}\n", name.replace('\n', " "), now(), std::process::id());
         directory::replace(&dir, OWNER, owner.as_bytes()).map_err(wrong)?;
-        Ok(Self { dir, above, name: folder, path })
+        Ok(Self { above, name: folder, path })
+    }
+
+    /// The folder.
+    ///
+    /// # Errors
+    /// `NotFound` where it went, `Refused` where something else, or a link, stands there.
+    pub(super) fn dir(&self) -> Result<Dir> {
+        directory::open(&self.above, &self.name)?
+            .ok_or_else(|| Error::from(io::Error::from(io::ErrorKind::NotFound)))
     }
 
     /// Removes the folder; what was in it is a product now, or not wanted.
@@ -103,11 +113,6 @@ pub(super) fn flush(path: &Path) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = path;
-}
-
-/// A local path with `/` between its parts.
-pub(super) fn slashed(path: &Path) -> String {
-    path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
 }
 
 /// The name of the staging folder. A file that changed since is another source: what was extracted of a download that

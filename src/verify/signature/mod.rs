@@ -20,6 +20,7 @@ pub use proofs::{Listed, Proofs, Word};
 
 use super::check::{Check, Outcome, Signer};
 use crate::error::{Error, Result};
+use crate::path::slashed;
 use crate::source::{FileSource, Follow, Source, read_vec};
 use std::path::Path;
 
@@ -105,11 +106,11 @@ impl Signature {
     /// # Errors
     /// What reading said.
     pub fn read(path: &Path) -> Result<Self> {
-        let name = path.to_string_lossy();
+        let name = slashed(path);
         let source = FileSource::open(path).map_err(|error| error.of(&name))?;
         if source.len() > MOST_BYTES {
             let contents = Contents::Unusable(Error::limit("bytes in a signature", MOST_BYTES));
-            return Ok(Self { by: name.into_owned(), contents });
+            return Ok(Self { by: name, contents });
         }
         let bytes = read_vec(&source, 0, source.len()).map_err(|error| error.of(&name))?;
         Ok(Self::parse(&name, &bytes))

@@ -3,6 +3,7 @@
 
 use super::{Comparison, ENDINGS, Keys, Signature, Text, discovery, without_ending};
 use crate::error::Result;
+use crate::path::slashed;
 use crate::verify::check::{Check, Outcome};
 use std::path::{Path, PathBuf};
 
@@ -58,7 +59,7 @@ impl Proofs {
     /// Compares the list at `path`, which says `text`, with the signatures around it, beside it, and
     /// those that the user named for it.
     pub fn list(&mut self, path: &Path, text: Text, listed: Listed) -> Word {
-        let by = path.to_string_lossy().into_owned();
+        let by = slashed(path);
         let body = text.body.clone();
         let mut checks = text.check(&by, &self.keys);
         let (mine, others): (Vec<_>, Vec<_>) =

@@ -1,0 +1,3 @@
+#![no_main]
+
+discless_fuzz::target!("serve");
