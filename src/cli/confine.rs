@@ -122,7 +122,7 @@ impl Confined {
                     return false;
                 }
             }
-            Command::Formats | Command::Completions { .. } | Command::Man => return false,
+            Command::Formats | Command::Completions { .. } | Command::Man { .. } => return false,
         }
         if let Some(file) = passwords(command).and_then(Passwords::file) {
             read(allowed, &file);
