@@ -207,9 +207,11 @@ fn the_program_says_that_a_download_goes_on_and_its_code_is_two() {
         }
         // Some file systems set a file's time before its length: between the two that is all there is to see.
         let grown = ran.err.contains("it had");
-        ran.is(2)
-            .complains("medium.iso: changed while it was read: it ")
-            .complains(if grown { "let the download finish" } else { "when nobody writes to it" });
+        ran.is(2).complains("medium.iso: changed while it was read: it ").complains(if grown {
+            "let the download finish"
+        } else {
+            "when nobody writes to it"
+        });
         assert!(!lab.path("out").exists());
     }
 }
