@@ -72,8 +72,11 @@ fn for_all<J: Sync>(jobs: &[J], work: impl Fn(&J) -> Vec<String> + Sync) {
     assert!(found.is_empty(), "{} complaints:\n{}", found.len(), found.join("\n"));
 }
 
+/// Inputs with their names.
+type Inputs = Vec<(String, Vec<u8>)>;
+
 /// The inputs of `fuzz/corpora`: an archive for each target, its members are the inputs.
-fn corpora() -> Vec<(String, Vec<(String, Vec<u8>)>)> {
+fn corpora() -> Vec<(String, Inputs)> {
     let wanted = std::env::var("DISCLESS_TARGET").unwrap_or_default();
     let mut out = Vec::new();
     for entry in std::fs::read_dir(root().join("fuzz/corpora")).unwrap() {
@@ -138,7 +141,7 @@ fn every_input_that_failed_once_does_so_no_more() {
 }
 
 /// Every fixture of a format, as it is.
-fn fixtures(format: &str) -> Vec<(String, Vec<u8>)> {
+fn fixtures(format: &str) -> Inputs {
     let mut out = Vec::new();
     for case in std::fs::read_dir(root().join("testdata").join(format)).unwrap() {
         let case = case.unwrap().path();

@@ -21,7 +21,7 @@ struct Resource {
 
 fn resource(image: &[u8], at: usize) -> Resource {
     let packed = number(image, at, 8, false);
-    let (len, start) = ((packed & (1 << 56) - 1) as usize, u64_at(image, at.saturating_add(8)));
+    let (len, start) = ((packed & ((1 << 56) - 1)) as usize, u64_at(image, at.saturating_add(8)));
     let start = start.min(image.len());
     Resource {
         flags: packed >> 56,

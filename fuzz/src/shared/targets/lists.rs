@@ -101,10 +101,10 @@ pub(super) fn share(data: &[u8]) {
         assert!(Index::parse(&index.to_bytes().unwrap()).is_ok());
     }
     let (template, product) = data.split_at(data.len() / 2);
-    if let (Ok(template), Ok(name)) = (std::str::from_utf8(template), std::str::from_utf8(product)) {
-        if let Ok(template) = Template::parse(template) {
-            let product = Product { name: name.to_owned(), release: name.to_owned(), ..Default::default() };
-            stays(&template.folder(&product, name));
-        }
+    if let (Ok(template), Ok(name)) = (std::str::from_utf8(template), std::str::from_utf8(product))
+        && let Ok(template) = Template::parse(template)
+    {
+        let product = Product { name: name.to_owned(), release: name.to_owned(), ..Default::default() };
+        stays(&template.folder(&product, name));
     }
 }

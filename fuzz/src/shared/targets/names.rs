@@ -44,7 +44,7 @@ pub(super) fn path(data: &[u8]) {
             if let Some(target) = target.and_then(|target| std::str::from_utf8(target).ok()) {
                 let link = path.text();
                 if link_stays_inside(link, target) {
-                    let depth = link.matches('/').count() as i64;
+                    let depth = i64::try_from(link.matches('/').count()).expect("a short path");
                     let parts = Path::new(target).components();
                     let mut depths = parts.scan(depth, |depth, part| {
                         *depth += match part {
