@@ -86,7 +86,7 @@ const fn bound(field: &'static str, flag: Option<&'static str>, counts: &'static
 
 /// Every field; docs/LIMITS.md has a line for each, and says why some have no flag.
 pub const BOUNDS: &[Bound] = &[
-    bound("nesting", Some("--max-nesting"), &["nested containers"]),
+    bound("nesting", Some("--max-nesting"), &["containers within one another", "nested containers"]),
     bound(
         "entries",
         Some("--max-entries"),
