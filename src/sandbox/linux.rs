@@ -88,7 +88,8 @@ fn restrict(bounds: &Bounds) -> Result<RestrictionStatus, landlock::RulesetError
     }
     if let Some(spool) = &bounds.spool {
         // It is listed when it is removed.
-        ruleset = allow(ruleset, spool, make_bitflags!(AccessFs::{ReadFile | ReadDir | WriteFile}));
+        ruleset =
+            allow(ruleset, spool, make_bitflags!(AccessFs::{ReadFile | ReadDir | WriteFile | Truncate}));
     }
     for path in &bounds.removals {
         let Ok(at) = PathFd::new(path) else { continue };
