@@ -8,6 +8,17 @@ use std::time::{Duration, Instant};
 /// Kills in a test.
 const KILLS: u32 = 200;
 
+/// A run that nobody kills.
+fn completes(lab: &Lab, arguments: &[&str]) {
+    let ran = lab.run(arguments);
+    if ran.code == Some(2) {
+        // The last one was killed when all was done.
+        ran.complains("is not empty");
+    } else {
+        ran.is(0);
+    }
+}
+
 #[test]
 fn an_extraction_that_is_killed_two_hundred_times_loses_nothing_and_leaves_nothing() {
     let lab = Lab::new();
@@ -66,18 +77,12 @@ fn an_extraction_that_is_killed_two_hundred_times_loses_nothing_and_leaves_nothi
                 }
             }
         }
-        let ran = lab.run(arguments);
-        if ran.code == Some(2) {
-            // The last one was killed when all was done.
-            ran.complains("is not empty");
-        } else {
-            ran.is(0);
-        }
+        completes(&lab, arguments);
         assert_eq!(standing(&lab.path("out")), want);
         is_tidy(lab.temp.path());
     }
     eprintln!("{KILLS} kills in {chains} chains: {before} before, {within} within, {after} after");
-    assert!(within >= KILLS / 8, "{before} {within} {after}: too few fell into the work");
+    assert!(within >= KILLS / 4, "{before} {within} {after}: too few fell into the work");
 }
 
 #[test]
@@ -107,12 +112,7 @@ fn packages_in_packages_go_on_where_a_kill_stopped_them() {
         child.kill().unwrap();
         child.wait().unwrap();
         resumed += u32::from(lab.path("out/.discless.part").exists());
-        let ran = lab.run(arguments);
-        if ran.code == Some(2) {
-            ran.complains("is not empty");
-        } else {
-            ran.is(0);
-        }
+        completes(&lab, arguments);
         assert_eq!(standing(&lab.path("out")), want);
     }
     eprintln!("{resumed} of 20 went on with what was there");
