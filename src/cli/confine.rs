@@ -5,7 +5,7 @@ use super::args::{Command, Expected, Extract, Passwords, ShareCommand, Verify};
 use super::extract::destination;
 use super::output::{Directories, Outputs};
 use super::ui::Ui;
-use discless::extract::{Staging, prepared};
+use discless::extract::{Staging, prepared, remove_prepared};
 use discless::facts::osinfo;
 use discless::nest;
 use discless::sandbox::{Bounds, Enforced, Grant, unavailable};
@@ -159,9 +159,9 @@ impl Confined {
         }
         let destination = destination(args);
         let beside = Staging::beside(&destination);
-        // What a run prepared that was killed then: it is empty, or not ours.
+        // What a run prepared that was killed then.
         let left = [prepared(&destination), beside.as_deref().and_then(prepared)];
-        left.into_iter().flatten().for_each(|left| drop(std::fs::remove_dir(left)));
+        left.into_iter().flatten().for_each(|left| remove_prepared(&left));
         let aside = beside.filter(|_| !args.expected.is_empty() && !occupied(&destination));
         match aside {
             Some(aside) => {

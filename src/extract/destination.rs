@@ -57,11 +57,14 @@ impl At<'_> {
         }
     }
 
-    fn make(&self) -> io::Result<()> {
+    /// Makes the directory; where that can be in one step, with `marker` in it.
+    fn make(&self, marker: &str) -> io::Result<()> {
         match self {
-            Self::Path(path) => match prepared(path) {
-                Some(prepared) if is_empty(&prepared) => std::fs::rename(prepared, path),
-                _ => std::fs::create_dir_all(path),
+            Self::Path(path) => match prepared(path).filter(|prepared| can_be_filled(prepared)) {
+                Some(prepared) => std::fs::write(prepared.join(MARKER), marker)
+                    .and_then(|()| std::fs::rename(&prepared, path))
+                    .inspect_err(|_| remove_prepared(&prepared)),
+                None => std::fs::create_dir_all(path),
             },
             Self::Below(dir, path) => dir.create_dir_all(path),
         }
@@ -85,9 +88,29 @@ pub fn prepared(destination: &Path) -> Option<PathBuf> {
     Some(destination.with_file_name(name))
 }
 
-fn is_empty(directory: &Path) -> bool {
-    directory.symlink_metadata().is_ok_and(|meta| meta.is_dir())
-        && std::fs::read_dir(directory).is_ok_and(|mut listing| listing.next().is_none())
+/// Removes what a run prepared that was killed before it had its name: it is empty or has the marker alone, or it is not ours.
+pub fn remove_prepared(prepared: &Path) {
+    let is_marker =
+        |entry: io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == MARKER);
+    let is_directory = prepared.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    if is_directory && std::fs::read_dir(prepared).is_ok_and(|mut listing| listing.all(is_marker)) {
+        // What cannot be removed stays, and the destination is made without it.
+        let _ = std::fs::remove_file(prepared.join(MARKER));
+        let _ = std::fs::remove_dir(prepared);
+    }
+}
+
+/// True where `prepared` stands there empty, or could be made. On Windows others may have a file open that was just written, and then
+/// the directory around it cannot be renamed.
+fn can_be_filled(prepared: &Path) -> bool {
+    let is_empty = || {
+        let is_directory = prepared.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+        is_directory && std::fs::read_dir(prepared).is_ok_and(|mut listing| listing.next().is_none())
+    };
+    is_empty() || {
+        remove_prepared(prepared);
+        cfg!(unix) && std::fs::create_dir_all(prepared).is_ok() && is_empty()
+    }
 }
 
 /// Stands in the destination while it is not complete, and says of which medium.
@@ -149,7 +172,7 @@ impl Destination {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 check_room(path, source, need)?;
-                at.make().map_err(wrong)?;
+                at.make(&plan.identity).map_err(wrong)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory || path.is_file() => {
                 return Err(Error::new(Kind::Refused(Refusal::NotADirectory(path.to_owned()))));

@@ -59,6 +59,38 @@ fn a_destination_that_is_a_file_or_below_one_is_refused_and_stays() {
 }
 
 #[test]
+fn what_a_killed_run_had_prepared_goes_and_what_is_not_ours_stays() {
+    let lab = Lab::new();
+    let contents = contents(5, 1000);
+    lab.write("medium.iso", &iso(&contents));
+    let prepared = lab.path("out.new.part");
+    for (more, ours) in [(&[][..], true), (&["--no-sandbox"], true), (&[], false), (&["--no-sandbox"], false)]
+    {
+        std::fs::create_dir(&prepared).unwrap();
+        // Killed while it said of which medium.
+        lab.write("out.new.part/.discless.part", b"discl");
+        if !ours {
+            lab.write("out.new.part/mine", b"mine");
+        }
+        lab.run(&[&["extract", "-q", "medium.iso", "-o", "out"], more].concat()).is(0);
+        assert_eq!(standing(&lab.path("out")), digests(&contents));
+        assert_eq!(prepared.exists(), !ours);
+        if !ours {
+            assert_eq!(std::fs::read(prepared.join("mine")).unwrap(), b"mine");
+            assert!(prepared.join(".discless.part").exists());
+            std::fs::remove_dir_all(&prepared).unwrap();
+        }
+        std::fs::remove_dir_all(lab.path("out")).unwrap();
+    }
+    // Nor is it looked for where a link leads.
+    std::fs::create_dir(lab.path("elsewhere")).unwrap();
+    lab.write("elsewhere/.discless.part", b"of another run");
+    std::os::unix::fs::symlink("elsewhere", &prepared).unwrap();
+    lab.run(&["extract", "-q", "medium.iso", "-o", "out"]).is(0);
+    assert!(lab.path("elsewhere/.discless.part").exists());
+}
+
+#[test]
 fn a_destination_that_may_not_be_written_is_said_to_be_and_nothing_is_left() {
     let lab = Lab::new();
     lab.write("medium.iso", &iso(&contents(5, 1000)));
