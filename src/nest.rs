@@ -7,7 +7,7 @@ use crate::formats::{Options, directory, wim};
 use crate::limits::Limits;
 use crate::medium;
 use crate::select;
-use crate::source::{Derived, FileSource, SharedSource, spool};
+use crate::source::{FileSource, Known, SharedSource, spool};
 use crate::surroundings::{Beside, OnDisk, Surroundings};
 use std::io::Read;
 use std::path::Path;
@@ -102,7 +102,7 @@ pub fn open(spec: &str, input: &mut dyn Read, options: &Options) -> Result<Named
     }
     // What was unpacked on the way is of the outermost file all the same.
     if is_nested {
-        source = Arc::new(Derived::new(source, outermost));
+        source = Arc::new(Known::made_of(source, outermost));
     }
     let file_name = last_part(&name);
     Ok(Named { name, file_name, what: What::Bytes(source), surroundings: at })

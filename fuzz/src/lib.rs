@@ -3,7 +3,8 @@
 pub mod shared;
 
 use cap::Cap;
-use shared::structured::{Chance, Structure};
+use shared::chance::Chance;
+use shared::structured::Structure;
 use std::alloc::System;
 use std::path::Path;
 

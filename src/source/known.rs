@@ -1,4 +1,5 @@
-//! A source whose digests are known, because somebody saw all its bytes come.
+//! A source of which more is known than its bytes: their digests, because somebody saw all of them come, or what it was
+//! made of.
 
 use super::{SharedSource, Source};
 use crate::digest::{Algorithm, Hasher, Value};
@@ -7,17 +8,24 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 
-/// Another source and its digests.
+/// Another source and what is known of it.
 pub struct Known {
     inner: SharedSource,
-    values: Vec<Value>,
+    values: Option<Vec<Value>>,
+    origin: Option<SharedSource>,
 }
 
 impl Known {
-    /// `values` must be those of all bytes of `inner`.
+    /// `values` must be the digests of all bytes of `inner`.
     #[must_use]
-    pub fn new(inner: SharedSource, values: Vec<Value>) -> Self {
-        Self { inner, values }
+    pub fn digests(inner: SharedSource, values: Vec<Value>) -> Self {
+        Self { inner, values: Some(values), origin: None }
+    }
+
+    /// `inner` was unpacked out of `origin`, which may change or fail meanwhile.
+    #[must_use]
+    pub fn made_of(inner: SharedSource, origin: SharedSource) -> Self {
+        Self { inner, values: None, origin: Some(origin) }
     }
 }
 
@@ -35,15 +43,16 @@ impl Source for Known {
     }
 
     fn known(&self) -> &[Value] {
-        &self.values
+        self.values.as_deref().unwrap_or_else(|| self.inner.known())
     }
 
     fn unchanged(&self) -> Result<()> {
-        self.inner.unchanged()
+        self.inner.unchanged()?;
+        self.origin.as_ref().map_or(Ok(()), |origin| origin.unchanged())
     }
 
     fn failure(&self) -> Option<Error> {
-        self.inner.failure()
+        self.inner.failure().or_else(|| self.origin.as_ref()?.failure())
     }
 }
 
@@ -65,7 +74,7 @@ impl<'a> Digesting<'a> {
     #[must_use]
     pub fn know(self, source: SharedSource) -> SharedSource {
         if source.len() == self.bytes && self.bytes > 0 {
-            std::sync::Arc::new(Known::new(source, self.hasher.finish()))
+            std::sync::Arc::new(Known::digests(source, self.hasher.finish()))
         } else {
             source
         }

@@ -1,7 +1,6 @@
 //! Where bytes come from: random-access, immutable, shared between threads without a lock.
 
 mod counting;
-mod derived;
 mod digested;
 mod file;
 mod joined;
@@ -12,7 +11,6 @@ mod spool;
 mod temporary;
 
 pub use counting::Counting;
-pub use derived::Derived;
 pub use digested::{Digested, Follow, Followed};
 pub use file::{FileSource, READING};
 pub use joined::Joined;

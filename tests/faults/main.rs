@@ -24,21 +24,15 @@ mod streams;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use support::image::pattern;
 use support::media::Medium;
+use support::ran::Ran;
 use support::sha256;
 
 /// A directory for a test, with media in it.
 struct Lab {
     temp: tempfile::TempDir,
-}
-
-/// What a run printed, and how it ended.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
 }
 
 impl Lab {
@@ -77,35 +71,6 @@ impl Lab {
         let mut command = Command::new("sh");
         command.current_dir(self.temp.path()).arg("-c").arg(script).stdin(Stdio::null());
         Ran::of(command.env("D", env!("CARGO_BIN_EXE_discless")).output().unwrap())
-    }
-}
-
-impl Ran {
-    fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-
-    #[track_caller]
-    fn is(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn says(self, text: &str) -> Self {
-        assert!(self.out.contains(text), "no \"{text}\" in {}\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn complains(self, text: &str) -> Self {
-        assert!(self.err.contains(text), "no \"{text}\" in {}\n{}", self.err, self.out);
-        assert!(!self.err.contains("panicked") && !self.err.contains("internal error"), "{}", self.err);
-        self
     }
 }
 

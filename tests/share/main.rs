@@ -14,11 +14,12 @@ mod space;
 mod updates;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use support::image::pattern;
 use support::media::Medium;
 use support::media::msi::msi;
 use support::media::pe::{X64, dll, pe};
+use support::ran::Ran;
 use support::sha256;
 
 /// The product code of the made Exchange Server 2007.
@@ -29,13 +30,6 @@ const FOLDER: &str = "Microsoft/Exchange Server 2007/RTM (8.0.685.25)/x64/en-US"
 /// A directory for a test, with a share and media in it.
 struct Lab {
     temp: tempfile::TempDir,
-}
-
-/// What a run printed, and its exit code.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
 }
 
 impl Lab {
@@ -119,34 +113,6 @@ impl Lab {
             .map(|all| all.map(|one| one.unwrap().path()).collect())
             .unwrap_or_default();
         assert!(left.is_empty(), "{left:?}");
-    }
-}
-
-impl Ran {
-    fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    #[track_caller]
-    fn is(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn says(self, text: &str) -> Self {
-        assert!(self.out.contains(text), "no \"{text}\" in {}\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn complains(self, text: &str) -> Self {
-        assert!(self.err.contains(text), "no \"{text}\" in {}\n{}", self.err, self.out);
-        self
     }
 }
 

@@ -3,8 +3,13 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test uses another part")]
 
+#[path = "../../fuzz/src/shared/chance.rs"]
+mod chance;
 pub mod image;
 pub mod media;
+pub mod ran;
+
+pub use chance::Chance;
 
 use discless::container::{Container, Entry, EntryId, EntryKind, Role};
 use discless::digest::{Algorithm, Hasher};
@@ -353,34 +358,6 @@ pub fn sha256(bytes: &[u8]) -> String {
     let mut hasher = Hasher::new(&[Algorithm::Sha256]);
     hasher.update(bytes);
     hasher.finish()[0].hex()
-}
-
-/// Chance that comes out the same each time (SplitMix64).
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Less than `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    pub fn shuffle<T>(&mut self, list: &mut [T]) {
-        for i in (1..list.len()).rev() {
-            list.swap(i, self.below(i + 1));
-        }
-    }
 }
 
 /// A ZIP of these members; those that compress are deflated.

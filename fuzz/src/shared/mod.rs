@@ -2,6 +2,7 @@
 //!
 //! `tests/fuzzed.rs` takes this folder as a module of its own, so nothing here may name the crate it is in.
 
+pub mod chance;
 pub mod exercise;
 pub mod sparse;
 pub mod structured;

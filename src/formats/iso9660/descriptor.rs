@@ -309,5 +309,10 @@ mod tests {
         assert_eq!(both_u32(&Fields::new("x", &differ, 0), 0, "f").unwrap(), (1, false));
         let zero = [0, 0, 0, 0, 0, 0, 0, 2];
         assert_eq!(both_u32(&Fields::new("x", &zero, 0), 0, "f").unwrap(), (2, false));
+        for (bytes, value) in
+            [([9, 1, 0, 0, 2], (1, false)), ([9, 0, 0, 0, 2], (2, false)), ([9, 3, 1, 1, 3], (0x103, true))]
+        {
+            assert_eq!(both_u16(&Fields::new("x", &bytes, 0), 1, "f").unwrap(), value);
+        }
     }
 }

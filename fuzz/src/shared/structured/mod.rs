@@ -17,6 +17,7 @@ pub use msi::MSI;
 pub use udf::UDF;
 pub use wim::WIM;
 
+use super::chance::Chance;
 use super::sparse;
 use bytes::{number, put};
 use std::ops::Range;
@@ -220,30 +221,4 @@ fn change_length(image: &mut Vec<u8>, layout: &Layout, chance: &mut Chance) -> b
         _ => image.resize((image.len() + chance.below(4096)).min(MOST), 0),
     }
     true
-}
-
-/// Chance that comes out the same each time (SplitMix64).
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Less than `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    fn one_of<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
-        list.get(self.below(list.len()))
-    }
 }
