@@ -161,3 +161,24 @@ fn folders_that_share_their_blocks_are_bounded_together() {
     assert_eq!((tally.whole, tally.failed.len()), (100, 200));
     assert!(tally.failed.iter().all(|what| what.contains("bytes of all folders")), "{:?}", tally.failed);
 }
+
+#[test]
+fn a_header_that_is_as_large_as_it_may_be_is_read_whole() {
+    let (folders, reserve, name) = (3u16, 255u8, [[b'n'; 256].as_slice(), &[0]].concat());
+    let mut bytes = cabinet(&[vec![1; 10]], &[("a".to_owned(), 10, 0, 2)]);
+    let folder = bytes[36..44].to_vec();
+    let files = bytes.split_off(44);
+    bytes.truncate(36);
+    bytes[26..28].copy_from_slice(&folders.to_le_bytes());
+    bytes[30] = 7;
+    bytes.extend([0xff, 0xff, reserve, 0]);
+    bytes.extend(vec![0; 0xffff]);
+    (0..4).for_each(|_| bytes.extend(&name));
+    (0..folders).for_each(|_| bytes.extend([folder.as_slice(), &[0; 255]].concat()));
+    let files_at = u32::try_from(bytes.len()).unwrap();
+    bytes[16..20].copy_from_slice(&files_at.to_le_bytes());
+    bytes.extend(files);
+    let read = header::read(&bytes, &crate::Limits::default(), &mut Findings::default()).unwrap();
+    assert_eq!((read.folders.len(), read.files.len(), read.files[0].place), (3, 1, header::Place::Here(2)));
+    assert_eq!(read.next.unwrap(), [b'n'; 256]);
+}
