@@ -64,7 +64,7 @@ def put(folder, name, data):
 
 def images(testdata, folder):
     for form in sorted(os.listdir(testdata)):
-        for case in sorted(os.listdir(os.path.join(testdata, form))) if form not in ("kit", "sample", "signature", "README.md", "make.sh") else ():
+        for case in sorted(os.listdir(os.path.join(testdata, form))) if form not in ("kit", "said", "sample", "signature", "README.md", "make.sh") else ():
             at = os.path.join(testdata, form, case)
             for name in os.listdir(at):
                 if not name.startswith("input."):

@@ -1,7 +1,7 @@
 //! What is said of every fixture, to the letter: its layers, what it says of itself, findings, and errors of members. What must be
 //! found in it stands in `expected`, beside it; this is for words, places and numbers, none of which changes unseen.
 //!
-//! `DISCLESS_WRITE_SAID=1 cargo test --test said` writes `testdata/said.tsv` anew; read the difference before it is committed.
+//! `DISCLESS_WRITE_SAID=1 cargo test --test said` writes `testdata/said/FORMAT.tsv` anew; read the difference before it is committed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests")]
@@ -12,7 +12,7 @@ use discless::container::{Container, Entry, EntryId};
 use discless::error::Error;
 use discless::sink::{Sink, Want};
 use discless::source::SharedSource;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use support::{MOST_READ, escaped, fixtures, ids, open};
@@ -89,7 +89,7 @@ impl Sink for Failures {
 
 #[test]
 fn what_is_said_of_every_fixture_is_what_is_written_down() {
-    let mut now = String::new();
+    let mut now: BTreeMap<&str, String> = BTreeMap::new();
     let fixtures = fixtures();
     for fixture in &fixtures {
         let mut said = Said { fixture: &fixture.name, lines: String::new() };
@@ -98,25 +98,34 @@ fn what_is_said_of_every_fixture_is_what_is_written_down() {
             Ok(container) => said.container(&*container),
             Err(error) => said.line("error", &error.to_string()),
         }
-        now += &said.lines;
+        let format = fixture.name.split('/').next().unwrap();
+        *now.entry(format).or_default() += &said.lines;
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/said.tsv");
-    if std::env::var_os("DISCLESS_WRITE_SAID").is_some() {
-        assert!(std::env::var_os("DISCLESS_FIXTURE").is_none(), "all fixtures belong into the file");
-        std::fs::write(&file, now).unwrap();
-        return;
-    }
-    let written = std::fs::read_to_string(&file).unwrap();
     let wanted: BTreeSet<&str> = fixtures.iter().map(|fixture| fixture.name.as_str()).collect();
     let is_wanted = |line: &&str| wanted.contains(line.split('\t').next().unwrap());
-    let written: Vec<&str> = written.lines().filter(is_wanted).collect();
-    let now: Vec<&str> = now.lines().collect();
-    if written != now {
-        let (old, new): (BTreeSet<_>, BTreeSet<_>) =
-            (written.into_iter().collect(), now.into_iter().collect());
-        let gone = old.difference(&new).map(|line| format!("- {line}"));
-        let came = new.difference(&old).map(|line| format!("+ {line}"));
-        let lines: Vec<String> = gone.chain(came).take(60).collect();
-        panic!("another thing is said (DISCLESS_WRITE_SAID=1 writes it down):\n{}", lines.join("\n"));
+    let mut differ = Vec::new();
+    for (format, now) in now {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/said/{format}.tsv"));
+        if std::env::var_os("DISCLESS_WRITE_SAID").is_some() {
+            assert!(std::env::var_os("DISCLESS_FIXTURE").is_none(), "all fixtures belong into the file");
+            std::fs::write(&file, now).unwrap();
+            continue;
+        }
+        let written = std::fs::read_to_string(&file).unwrap();
+        let written: Vec<&str> = written.lines().filter(is_wanted).collect();
+        let now: Vec<&str> = now.lines().collect();
+        if written != now {
+            let (old, new): (BTreeSet<_>, BTreeSet<_>) =
+                (written.into_iter().collect(), now.into_iter().collect());
+            differ.push(format!("{format}, lines that are other ones, or in another order:"));
+            differ.extend(old.difference(&new).map(|line| format!("- {line}")));
+            differ.extend(new.difference(&old).map(|line| format!("+ {line}")));
+        }
     }
+    differ.truncate(60);
+    assert!(
+        differ.is_empty(),
+        "another thing is said (DISCLESS_WRITE_SAID=1 writes it down):\n{}",
+        differ.join("\n")
+    );
 }

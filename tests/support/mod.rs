@@ -102,7 +102,7 @@ pub fn fixtures() -> Vec<Fixture> {
     let formats = std::fs::read_dir(&root).unwrap().map(|folder| folder.unwrap());
     let formats = formats.filter(|folder| folder.file_type().unwrap().is_dir());
     let formats = formats.map(|folder| folder.file_name().to_str().unwrap().to_owned());
-    const OTHER: [&str; 5] = ["authenticode", "kit", "sample", "signature", "sums"];
+    const OTHER: [&str; 6] = ["authenticode", "kit", "said", "sample", "signature", "sums"];
     for format in formats.filter(|format| !OTHER.contains(&format.as_str())) {
         for case in std::fs::read_dir(root.join(&format)).unwrap() {
             let folder = case.unwrap().path();
