@@ -75,6 +75,30 @@ fn an_add_that_is_killed_anywhere_leaves_all_or_nothing_and_goes_on() {
 }
 
 #[test]
+fn what_an_add_left_that_was_killed_when_all_was_done_goes_with_the_next_one() {
+    let lab = with_exchange();
+    let iso = lab.medium("big.iso", &big());
+    let staging = lab.at(".discless/staging");
+    let left = || std::fs::read_dir(&staging).into_iter().flatten().next().map(|one| one.unwrap().path());
+    let mut child = lab.command(&["add"], &[&iso]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let folder = loop {
+        if let Some(folder) = left() {
+            break folder;
+        }
+        std::thread::yield_now();
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    lab.run(&["add"], &[&iso]).is(0);
+    lab.is_tidy();
+    // As if that one had been killed before it could tidy up.
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("owner"), "big.iso").unwrap();
+    lab.run(&["add"], &[&iso]).is(0).says("already");
+    lab.is_tidy();
+}
+
+#[test]
 fn a_removal_that_is_killed_is_finished_by_the_next_one() {
     let lab = with_exchange();
     let iso = lab.medium("big.iso", &big());

@@ -112,7 +112,9 @@ impl Lab {
         let left: Vec<_> = std::fs::read_dir(staging)
             .map(|all| all.map(|one| one.unwrap().path()).collect())
             .unwrap_or_default();
-        assert!(left.is_empty(), "{left:?}");
+        let inside: Vec<_> =
+            left.iter().flat_map(walkdir::WalkDir::new).map(|step| step.unwrap().path().to_owned()).collect();
+        assert!(left.is_empty(), "{inside:?}");
     }
 }
 

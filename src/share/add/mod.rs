@@ -102,12 +102,17 @@ struct Looked {
 impl Adder<'_> {
     /// The staging folder of this source.
     fn staging(&self, source: Option<&dyn crate::source::Source>) -> Result<Staging> {
-        let how = format!("{:?} {:?} {:?}", self.how.secrets, self.how.sharing, self.how.options.tree);
-        Staging::open(self.share, self.name, source, &how)
+        Staging::open(self.share, self.name, source, &self.way())
+    }
+
+    /// What tells one way to add a source from another.
+    fn way(&self) -> String {
+        format!("{:?} {:?} {:?}", self.how.secrets, self.how.sharing, self.how.options.tree)
     }
 
     fn bytes(self, source: &SharedSource, options: &Options) -> Result<Added> {
         if let Some(already) = self.known_by_bytes(source)? {
+            Staging::remove_left(self.share, self.name, Some(&**source), &self.way());
             return Ok(already);
         }
         let how = self.how;

@@ -47,6 +47,14 @@ impl Staging {
         Ok(Self { above, name: folder, path })
     }
 
+    /// Removes what a run left that was killed when the product had its place already.
+    pub(super) fn remove_left(share: &Share, name: &str, source: Option<&dyn Source>, how: &str) {
+        if let Ok(Some(above)) = directory::open(&share.own, STAGING) {
+            // Nearly always there is none.
+            let _ = above.remove_dir_all(staging_name(name, source, how));
+        }
+    }
+
     /// The folder.
     ///
     /// # Errors
