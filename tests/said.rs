@@ -101,8 +101,8 @@ fn what_is_said_of_every_fixture_is_what_is_written_down() {
         let format = fixture.name.split('/').next().unwrap();
         *now.entry(format).or_default() += &said.lines;
     }
-    let wanted: BTreeSet<&str> = fixtures.iter().map(|fixture| fixture.name.as_str()).collect();
-    let is_wanted = |line: &&str| wanted.contains(line.split('\t').next().unwrap());
+    let part = std::env::var("DISCLESS_FIXTURE").unwrap_or_default();
+    let is_wanted = |line: &&str| line.split('\t').next().unwrap().contains(&part);
     let mut differ = Vec::new();
     for (format, now) in now {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/said/{format}.tsv"));

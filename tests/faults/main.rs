@@ -58,7 +58,7 @@ impl Lab {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(self.command(arguments).output().unwrap())
+        Ran::of_bytes(self.command(arguments).output().unwrap())
     }
 
     /// Started, with its output kept.
@@ -70,7 +70,7 @@ impl Lab {
     fn shell(&self, script: &str) -> Ran {
         let mut command = Command::new("sh");
         command.current_dir(self.temp.path()).arg("-c").arg(script).stdin(Stdio::null());
-        Ran::of(command.env("D", env!("CARGO_BIN_EXE_discless")).output().unwrap())
+        Ran::of_bytes(command.env("D", env!("CARGO_BIN_EXE_discless")).output().unwrap())
     }
 }
 

@@ -85,7 +85,7 @@ fn what_an_add_left_that_was_killed_when_all_was_done_goes_with_the_next_one() {
         if let Some(folder) = left() {
             break folder;
         }
-        std::thread::yield_now();
+        assert!(child.try_wait().unwrap().is_none(), "it was done before it was seen");
     };
     child.kill().unwrap();
     child.wait().unwrap();

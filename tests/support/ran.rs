@@ -10,12 +10,18 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Of a command that prints text alone.
     pub fn of(output: Output) -> Self {
+        std::str::from_utf8(&output.stdout).unwrap();
+        Self::of_bytes(output)
+    }
+
+    /// Of any command: `cat` prints what is in a member.
+    pub fn of_bytes(output: Output) -> Self {
         Self {
             code: output.status.code(),
-            // `cat` prints what is in a member.
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            err: String::from_utf8(output.stderr).unwrap(),
         }
     }
 
