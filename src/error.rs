@@ -3,6 +3,7 @@
 //! A [`Kind`] holds data, never prose: the words a person reads are made here from the kind and the
 //! [`Place`]; advice and exit codes belong to the command line, which matches kinds exhaustively.
 
+use crate::text::count;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -463,7 +464,8 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated { need, have } => {
-                write!(f, "ends early: {need} bytes are needed, {have} are there")
+                let are = if *need == 1 { "is" } else { "are" };
+                write!(f, "ends early: {} {are} needed, {have} are there", count(*need, "byte"))
             }
             Self::Damaged(what) => write!(f, "damaged: {what}"),
             Self::Invalid(what) => write!(f, "not valid: {what}"),

@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::observe::Observer;
 use crate::sink::{Sink, deliver};
 use crate::source::{self, RawLayout, RawSectors, SharedSource, Source, SourceReader, read_up_to};
+use crate::text::count;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::Arc;
@@ -205,8 +206,8 @@ impl Disc {
         let have = self.source().len();
         if self.joined.end > have {
             let what = format!(
-                "ends {} bytes early: {} are declared, {have} are there",
-                self.joined.end - have,
+                "ends {} early: {} are declared, {have} are there",
+                count(self.joined.end - have, "byte"),
                 self.joined.end
             );
             self.joined.findings.push(Finding::new(Severity::Damaged, what));
@@ -249,7 +250,7 @@ fn tail(source: &dyn Source, end: u64, regions: &[Region]) -> Result<(Severity, 
         };
     }
     if !named.is_empty() {
-        return Ok((Severity::Note, format!("{len} bytes behind the volume: {named}")));
+        return Ok((Severity::Note, format!("{} behind the volume: {named}", count(len, "byte"))));
     }
     let step = (len / SAMPLES).max(4096);
     let zeros = |at: u64| -> Result<bool> { Ok(read_up_to(source, at, 4096)?.iter().all(|&byte| byte == 0)) };
@@ -260,9 +261,9 @@ fn tail(source: &dyn Source, end: u64, regions: &[Region]) -> Result<(Severity, 
         at = at.saturating_add(step);
     }
     if all && zeros(source.len().saturating_sub(4096).max(end))? {
-        return Ok((Severity::Note, format!("{len} bytes behind the volume: padding with zeros")));
+        return Ok((Severity::Note, format!("{} behind the volume: padding with zeros", count(len, "byte"))));
     }
-    Ok((Severity::Weak, format!("{len} bytes behind the volume that nothing accounts for")))
+    Ok((Severity::Weak, format!("{} behind the volume that nothing accounts for", count(len, "byte"))))
 }
 
 impl Container for Disc {

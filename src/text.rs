@@ -137,6 +137,12 @@ fn colour(text: &str) -> Option<usize> {
     parameters.get(end..)?.starts_with('m').then_some(2 + end + 1)
 }
 
+/// `1 byte`, `987 bytes`.
+#[must_use]
+pub fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
 /// `text` as a terminal may see it: deceptive characters are shown as `\u{…}`.
 #[must_use]
 pub fn for_terminal(text: &str) -> Cow<'_, str> {
@@ -158,6 +164,11 @@ mod tests {
     fn a_surrogate_pair_is_one_character_and_half_a_pair_is_said() {
         assert_eq!(utf16_be(&[0xd8, 0x3d, 0xdc, 0xbf]), ("💿".to_owned(), true));
         assert_eq!(utf16_be(&[0xd8, 0x3d, 0, b'a']), ("\u{fffd}a".to_owned(), false));
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "byte")), ["0 bytes", "1 byte", "2 bytes"]);
     }
 
     #[test]

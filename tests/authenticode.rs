@@ -208,7 +208,7 @@ fn reasons_are_told() {
         ("pe-padding", "not signed: "),
         ("pe-behind-entry", "behind the last entry"),
         ("pe-padding-zeros", "zeros behind"),
-        ("pe-appended", "24 bytes follow the signature"),
+        ("pe-appended", "24 bytes behind the signature"),
         ("pe-table-over-section", "lies over parts of the program"),
         ("pe-two-entries", "2 entries in the certificate table"),
         ("pe-tampered", "the contents are not what was signed"),

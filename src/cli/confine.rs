@@ -5,7 +5,7 @@ use super::args::{Command, Expected, Extract, Passwords, ShareCommand, Verify};
 use super::extract::destination;
 use super::output::{Directories, Outputs};
 use super::ui::Ui;
-use discless::extract::{Staging, prepared, remove_prepared};
+use discless::extract::{Prepared, Staging};
 use discless::facts::osinfo;
 use discless::nest;
 use discless::sandbox::{Bounds, Enforced, Grant, unavailable};
@@ -160,8 +160,8 @@ impl Confined {
         let destination = destination(args);
         let beside = Staging::beside(&destination);
         // What a run prepared that was killed then.
-        let left = [prepared(&destination), beside.as_deref().and_then(prepared)];
-        left.into_iter().flatten().for_each(|left| remove_prepared(&left));
+        let left = [Some(destination.as_path()), beside.as_deref()];
+        left.into_iter().flatten().filter_map(Prepared::of).for_each(|left| left.remove());
         let aside = beside.filter(|_| !args.expected.is_empty() && !occupied(&destination));
         match aside {
             Some(aside) => {
@@ -223,12 +223,12 @@ impl Confined {
     /// Allows to write below the destination of an extraction. Where it is not there, what becomes it is made under
     /// another name: it is not to stand there before anything is written.
     fn write_prepared(&mut self, bounds: &mut Bounds, destination: &Path) {
-        match prepared(destination) {
+        match Prepared::of(destination) {
             Some(prepared)
-                if destination.symlink_metadata().is_err() && prepared.symlink_metadata().is_err() =>
+                if destination.symlink_metadata().is_err() && prepared.path().symlink_metadata().is_err() =>
             {
-                self.write_to(bounds, &prepared);
-                bounds.allow(Grant::Directories, parent(&prepared));
+                self.write_to(bounds, prepared.path());
+                bounds.allow(Grant::Directories, parent(prepared.path()));
             }
             _ => self.write_to(bounds, destination),
         }

@@ -149,14 +149,14 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", answer(report));
     let whole = match (report.complete, report.tail_bytes) {
-        (false, _) => format!("incomplete: {} bytes are missing", show::exact(report.missing_bytes)),
+        (false, _) => format!("incomplete: {} missing", show::count(report.missing_bytes, "byte")),
         (true, _) => "complete".to_owned(),
     };
     let _ = writeln!(
         out,
-        "{} ({} bytes), {whole}{}",
+        "{} ({}), {whole}{}",
         size(report),
-        show::exact(report.source.bytes),
+        show::count(report.source.bytes, "byte"),
         boot(&report.boot)
     );
     weighed(&mut out, "product", report.product.as_ref());

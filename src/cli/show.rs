@@ -1,14 +1,14 @@
 //! Reports as text for people. Nothing here prints; `ui` does.
 
 use super::ui::word;
-use discless::text::for_terminal;
+use discless::text::{self, for_terminal};
 use discless::verify::coverage::{Coverage, share};
 use discless::verify::{Amount, Check, Outcome, Verdict};
 use std::fmt::Write as _;
 
 /// `4.7 GiB`, or exact below 10 KiB.
 pub(crate) fn size(bytes: u64) -> String {
-    if bytes < 10_240 { format!("{bytes} bytes") } else { indicatif::BinaryBytes(bytes).to_string() }
+    if bytes < 10_240 { text::count(bytes, "byte") } else { indicatif::BinaryBytes(bytes).to_string() }
 }
 
 /// `5 044 094 976`: what is compared is written out.
@@ -31,7 +31,7 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
 
 fn amount(amount: &Amount) -> String {
     match amount {
-        Amount::Bytes(bytes) => format!("{} bytes", exact(*bytes)),
+        Amount::Bytes(bytes) => count(*bytes, "byte"),
         Amount::Digest(value) => value.hex(),
     }
 }
@@ -63,7 +63,7 @@ fn line(out: &mut String, check: &Check) {
     let _ = write!(out, "{style}{:<10}{style:#} {subject:<12} ", check.outcome.name());
     let mut rest: Vec<String> = Vec::new();
     if let (true, Some(Amount::Bytes(bytes))) = (check.outcome != Outcome::Damaged, &check.found) {
-        rest.push(format!("{} bytes{}", exact(*bytes), by(check)));
+        rest.push(count(*bytes, "byte") + &by(check));
     }
     if let Some(number) = check.count {
         rest.push(count(number, if check.what == "integrity" { "part" } else { "file" }));

@@ -57,16 +57,14 @@ impl At<'_> {
         }
     }
 
-    /// Makes the directory; where that can be in one step, with `marker` in it.
-    fn make(&self, marker: &str) -> io::Result<()> {
+    /// Makes the directory, and where that can be in one step, with `marker` in it: then that is true.
+    fn make(&self, marker: &str) -> io::Result<bool> {
         match self {
-            Self::Path(path) => match prepared(path).filter(|prepared| can_be_filled(prepared)) {
-                Some(prepared) => std::fs::write(prepared.join(MARKER), marker)
-                    .and_then(|()| std::fs::rename(&prepared, path))
-                    .inspect_err(|_| remove_prepared(&prepared)),
-                None => std::fs::create_dir_all(path),
+            Self::Path(path) => match Prepared::of(path).filter(Prepared::can_be_filled) {
+                Some(prepared) => prepared.become_destination(path, marker).map(|()| true),
+                None => std::fs::create_dir_all(path).map(|()| false),
             },
-            Self::Below(dir, path) => dir.create_dir_all(path),
+            Self::Below(dir, path) => dir.create_dir_all(path).map(|()| false),
         }
     }
 
@@ -78,38 +76,57 @@ impl At<'_> {
     }
 }
 
-/// The directory that becomes `destination` where that is not there and this one is, and empty: who confines himself
+/// The directory that becomes a destination where that is not there and this one is, and empty: who confines himself
 /// before a medium is read can allow only what stands there, and a destination that nothing is written to yet must not
-/// stand there for others. `None` where it has no name, as `..`.
-#[must_use]
-pub fn prepared(destination: &Path) -> Option<PathBuf> {
-    let mut name = destination.file_name()?.to_owned();
-    name.push(".new.part");
-    Some(destination.with_file_name(name))
-}
+/// stand there for others.
+pub struct Prepared(PathBuf);
 
-/// Removes what a run prepared that was killed before it had its name: it is empty or has the marker alone, or it is not ours.
-pub fn remove_prepared(prepared: &Path) {
-    let is_marker =
-        |entry: io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == MARKER);
-    let is_directory = prepared.symlink_metadata().is_ok_and(|meta| meta.is_dir());
-    if is_directory && std::fs::read_dir(prepared).is_ok_and(|mut listing| listing.all(is_marker)) {
-        // What cannot be removed stays, and the destination is made without it.
-        let _ = std::fs::remove_file(prepared.join(MARKER));
-        let _ = std::fs::remove_dir(prepared);
+impl Prepared {
+    /// That of `destination`; `None` where it has no name, as `..`.
+    #[must_use]
+    pub fn of(destination: &Path) -> Option<Self> {
+        let mut name = destination.file_name()?.to_owned();
+        name.push(".new.part");
+        Some(Self(destination.with_file_name(name)))
     }
-}
 
-/// True where `prepared` stands there empty, or could be made. On Windows others may have a file open that was just written, and then
-/// the directory around it cannot be renamed.
-fn can_be_filled(prepared: &Path) -> bool {
-    let is_empty = || {
-        let is_directory = prepared.symlink_metadata().is_ok_and(|meta| meta.is_dir());
-        is_directory && std::fs::read_dir(prepared).is_ok_and(|mut listing| listing.next().is_none())
-    };
-    is_empty() || {
-        remove_prepared(prepared);
-        cfg!(unix) && std::fs::create_dir_all(prepared).is_ok() && is_empty()
+    /// Where it is, or is to be.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Removes what a run made that was killed before it had its name: it is empty or has the marker alone, or it is not ours.
+    pub fn remove(&self) {
+        let is_marker = |entry: io::Result<OsString>| entry.is_ok_and(|name| name == MARKER);
+        if self.names().is_some_and(|mut names| names.all(is_marker)) {
+            // What cannot be removed stays, and the destination is made without it.
+            let _ = std::fs::remove_file(self.0.join(MARKER));
+            let _ = std::fs::remove_dir(&self.0);
+        }
+    }
+
+    /// Gives it its name, with `marker` in it.
+    fn become_destination(&self, destination: &Path, marker: &str) -> io::Result<()> {
+        std::fs::write(self.0.join(MARKER), marker)
+            .and_then(|()| std::fs::rename(&self.0, destination))
+            .inspect_err(|_| self.remove())
+    }
+
+    /// True where it stands there empty, or could be made. On Windows others may have a file open that was just
+    /// written, and then the directory around it cannot be renamed.
+    fn can_be_filled(&self) -> bool {
+        let is_empty = || self.names().is_some_and(|mut names| names.next().is_none());
+        is_empty() || {
+            self.remove();
+            cfg!(unix) && std::fs::create_dir_all(&self.0).is_ok() && is_empty()
+        }
+    }
+
+    /// What stands in it, where it is a directory and no link to one.
+    fn names(&self) -> Option<impl Iterator<Item = io::Result<OsString>>> {
+        self.0.symlink_metadata().ok().filter(std::fs::Metadata::is_dir)?;
+        Some(std::fs::read_dir(&self.0).ok()?.map(|entry| Ok(entry?.file_name())))
     }
 }
 
@@ -151,7 +168,7 @@ impl Destination {
         overwrite: Overwrite,
     ) -> Result<Self> {
         let wrong = |error: io::Error| Error::from(error).of(&path.to_string_lossy());
-        let mut resumed = false;
+        let (mut resumed, mut marked) = (false, false);
         match at.names() {
             Ok(mut names) => {
                 if at.read(GOOD).as_deref() == Some(&plan.identity) {
@@ -172,7 +189,7 @@ impl Destination {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 check_room(path, source, need)?;
-                at.make(&plan.identity).map_err(wrong)?;
+                marked = at.make(&plan.identity).map_err(wrong)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory || path.is_file() => {
                 return Err(Error::new(Kind::Refused(Refusal::NotADirectory(path.to_owned()))));
@@ -192,7 +209,7 @@ impl Destination {
         };
         if resumed {
             destination.remove_parts(plan);
-        } else {
+        } else if !marked {
             destination.root.write(MARKER, &plan.identity).map_err(wrong)?;
         }
         Ok(destination)

@@ -12,7 +12,7 @@ mod recurse;
 mod staging;
 mod write;
 
-pub use destination::{Overwrite, complete, prepared, remove_prepared};
+pub use destination::{Overwrite, Prepared, complete};
 pub use plan::{Item, Left, Plan, Renamed, Shared, Sharing};
 pub use recurse::Recursion;
 pub use staging::{Staging, write_whole};

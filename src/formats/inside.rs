@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
 use crate::sink::{Sink, Want};
 use crate::source::{Piece, SharedSource, spool};
+use crate::text::count;
 use std::collections::HashMap;
 use std::io::{self, Read};
 
@@ -94,8 +95,8 @@ impl Inside {
         let (end, have) = (container.extent().end, container.source().len());
         if stands == Stands::Unpacked && end > have {
             let what = format!(
-                "what is unpacked ends {} bytes early: {end} are declared, {have} are there",
-                end - have
+                "what is unpacked ends {} early: {end} are declared, {have} are there",
+                count(end - have, "byte")
             );
             catalogue.findings.push(Finding::new(Severity::Damaged, what));
         }

@@ -2,6 +2,7 @@
 
 use crate::container::{Container, EntryKind, Finding, Severity};
 use crate::digest::{Algorithm, Value};
+use crate::text::count;
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,9 +162,9 @@ pub fn structure(container: &dyn Container) -> Vec<Check> {
     if !container.source().is_empty() {
         let outcome = if declared > have { Outcome::Damaged } else { Outcome::Ok };
         let note = match declared.cmp(&have) {
-            std::cmp::Ordering::Greater => format!("ends {} bytes early", declared - have),
+            std::cmp::Ordering::Greater => format!("ends {} early", count(declared - have, "byte")),
             std::cmp::Ordering::Equal => String::new(),
-            std::cmp::Ordering::Less => format!("{} bytes follow its end", have - declared),
+            std::cmp::Ordering::Less => format!("{} behind its end", count(have - declared, "byte")),
         };
         checks.push(Check {
             expected: Some(Amount::Bytes(declared)),

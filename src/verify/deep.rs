@@ -15,6 +15,7 @@ use crate::nest::Members;
 use crate::observe::Observer;
 use crate::sink::{Sink, Want};
 use crate::source::{Digested, Followed};
+use crate::text::count;
 use crate::walk::Readable;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -258,7 +259,7 @@ impl OfItself {
             let what = format!("the {} that was put into the image when it was made", found.algorithm);
             check.note = match rest {
                 0 => what,
-                rest => format!("{what}; it does not cover the last {rest} bytes"),
+                rest => format!("{what}; it does not cover the last {}", count(rest, "byte")),
             };
         }
         Some(check)

@@ -14,7 +14,7 @@ use crate::fields::Fields;
 use crate::formats::Tree;
 use crate::limits::Limits;
 use crate::source::{Piece, SharedSource, read_vec};
-use crate::text::utf8_or_latin1;
+use crate::text::{count, utf8_or_latin1};
 use std::collections::{HashMap, HashSet};
 
 /// What a walk found.
@@ -198,7 +198,8 @@ impl<'a> Walk<'a> {
             }
             // A size beyond all sense is worth one sector; a cut image, what is left of it.
             bytes = if directory.bytes > self.source.len() { SECTOR.min(have) } else { have };
-            let what = format!("the directory ends {} bytes behind the image", end - self.source.len());
+            let what =
+                format!("the directory ends {} behind the image", count(end - self.source.len(), "byte"));
             self.findings.push(Finding::about(Severity::Damaged, directory.path.text(), what));
         }
         if bytes > self.limits.directory_bytes {
@@ -433,7 +434,7 @@ impl<'a> Walk<'a> {
         let (Location::Stored(extents) | Location::Packed(extents)) = &entry.location else { return };
         let (end, have) = (extents.end(), self.source.len());
         if end > have {
-            let what = format!("ends {} bytes behind the image", end - have);
+            let what = format!("ends {} behind the image", count(end - have, "byte"));
             self.findings.push(Finding::about(Severity::Damaged, entry.path.text(), what));
         }
     }

@@ -16,6 +16,7 @@ use crate::container::{
 use crate::error::Result;
 use crate::fields::Fields;
 use crate::source::{Piece, Source, read_up_to};
+use crate::text::count;
 use std::collections::HashMap;
 
 const ENTRY: usize = 32;
@@ -127,7 +128,7 @@ fn image(
     let mut bytes = size(source, at, media, sectors, files)?;
     let have = source.len().saturating_sub(at);
     if bytes > have {
-        let what = format!("the boot image ends {} bytes behind the image", bytes - have);
+        let what = format!("the boot image ends {} behind the image", count(bytes - have, "byte"));
         findings.push(Finding::about(Severity::Weak, &path, what));
         bytes = have;
     }

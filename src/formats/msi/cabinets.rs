@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::formats::{Options, open_inner};
 use crate::source::{SharedSource, read_up_to};
 use crate::surroundings::{Beside, Surroundings};
+use crate::text::count;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -206,7 +207,8 @@ impl Cabinets {
         }
         let (end, there) = (container.extent().end, source.len());
         if end > there {
-            let what = format!("ends {} bytes early: {end} are declared, {there} are there", end - there);
+            let what =
+                format!("ends {} early: {end} are declared, {there} are there", count(end - there, "byte"));
             findings.push(Finding::about(Severity::Damaged, name, what));
         }
         let number = self.opened.len();

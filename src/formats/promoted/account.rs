@@ -5,6 +5,7 @@ use super::Part;
 use crate::container::{Catalogue, Finding, Region, Severity};
 use crate::error::Result;
 use crate::source::{Source, read_up_to};
+use crate::text::count;
 use std::ops::Range;
 
 /// Gaps that are named one by one.
@@ -52,7 +53,7 @@ pub(in crate::formats) fn all(
         match zeros(&*catalogue.source, &gap)? {
             true => known.push(Region { what: "padding".to_owned(), range: gap }),
             false => {
-                let what = format!("{size} bytes at {:#x} that nothing accounts for", gap.start);
+                let what = format!("{} at {:#x} that nothing accounts for", count(size, "byte"), gap.start);
                 catalogue.findings.push(Finding::new(Severity::Weak, what));
             }
         }

@@ -14,6 +14,7 @@ use crate::container::{
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::source::{Piece, SharedSource, read_up_to, read_vec};
+use crate::text::count;
 use crate::time::Timestamp;
 use header::{BLOCK, Header, Seen, sparse_list, text};
 use pax::Pax;
@@ -232,7 +233,7 @@ impl Reader {
                 if matches!(Header::see(block, here), Seen::Header(_)) {
                     self.at = here;
                     let what =
-                        format!("a header at {from:#x} is wrong; {} bytes were passed over", here - from);
+                        format!("a header at {from:#x} is wrong; {} passed over", count(here - from, "byte"));
                     self.say(Severity::Damaged, what);
                     return Ok(true);
                 }

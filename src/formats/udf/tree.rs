@@ -12,6 +12,7 @@ use super::tag::Notes;
 use crate::container::{Entry, EntryKind, EntryPath, Extents, Location, Role, Severity};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::text::count;
 use std::collections::HashSet;
 
 /// How the names of the volume's own streams begin (UDF 2.01 3.3.5.1): tables, not members.
@@ -130,7 +131,10 @@ impl<'a> Walk<'a> {
             self.damaged(subject, format!("the CRC of {} of its names is wrong", listing.wrong));
         }
         if listing.lost > 0 {
-            self.damaged(subject, format!("{} bytes of its directory name no file", listing.lost));
+            self.damaged(
+                subject,
+                format!("its directory has {} that name no file", count(listing.lost, "byte")),
+            );
         }
         listing.files
     }

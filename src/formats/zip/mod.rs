@@ -24,6 +24,7 @@ use crate::limits::Limits;
 use crate::passwords::Passwords;
 use crate::sink::{Sink, deliver, deliver_run};
 use crate::source::{Joined, Piece, SharedSource, Slice, read_up_to, spool};
+use crate::text::count;
 use crate::unpack;
 use crate::volumes;
 use directory::End;
@@ -253,7 +254,8 @@ fn from_directory(
     if first > 0 && first <= source.len() {
         regions.push(Region { what: "data before the archive".to_owned(), range: 0..first });
         if starts.len() == 1 && first > 4 {
-            findings.push(Finding::new(Severity::Note, format!("{first} bytes before the archive")));
+            findings
+                .push(Finding::new(Severity::Note, format!("{} before the archive", count(first, "byte"))));
         }
     }
     Ok(members)
@@ -275,7 +277,7 @@ fn shift(
             members.iter_mut().for_each(|member| member.local = member.local.saturating_sub(lost));
             return;
         }
-        let what = format!("{lost} bytes are missing before the central directory");
+        let what = format!("{} missing before the central directory", count(lost, "byte"));
         findings.push(Finding::new(Severity::Damaged, what));
         return;
     }

@@ -13,6 +13,7 @@ use crate::digest::{Algorithm, Hasher, Value};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::source::{Source, read_up_to, read_vec};
+use crate::text::count;
 use std::ops::Range;
 
 /// Bytes of a signature that is read.
@@ -56,8 +57,8 @@ impl Cabinet {
     pub(super) fn misplaced(&self) -> Option<String> {
         let signature = self.signature.as_ref()?;
         if signature.end > self.len {
-            let past = signature.end - self.len;
-            return Some(format!("the signature reaches {past} bytes past the end of the file"));
+            let past = count(signature.end - self.len, "byte");
+            return Some(format!("the signature reaches {past} past the end of the file"));
         }
         if signature.start != self.end || self.end < HEADER as u64 {
             return Some("the signature does not stand at the cabinet's end".to_owned());
@@ -72,7 +73,10 @@ impl Cabinet {
             return Err(Error::limit("bytes in a signature", MOST));
         }
         if signature.end < self.len {
-            notes.push(Note::open(format!("{} bytes behind the signature", self.len - signature.end)));
+            notes.push(Note::open(format!(
+                "{} behind the signature",
+                count(self.len - signature.end, "byte")
+            )));
         }
         read_vec(source, signature.start, len)
     }

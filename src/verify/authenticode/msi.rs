@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::formats::msi::compound::{Compound, Kind, Stored};
 use crate::limits::Limits;
 use crate::source::{SharedSource, read_up_to};
+use crate::text::count;
 use std::collections::BTreeMap;
 
 /// Bytes of a signature that is read.
@@ -68,7 +69,7 @@ impl Package {
             let rest = read_up_to(&*self.source, end, LOOK)?;
             let open = rest.iter().any(|byte| *byte != 0);
             notes.push(Note {
-                what: format!("{} bytes behind the last sector that is in use", len - end),
+                what: format!("{} behind the last sector that is in use", count(len - end, "byte")),
                 open,
             });
         }

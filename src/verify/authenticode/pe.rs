@@ -15,6 +15,7 @@ use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, Result};
 use crate::fields::Fields;
 use crate::source::{Source, read_exact_at, read_up_to, read_vec};
+use crate::text::count;
 use std::ops::Range;
 
 /// Bytes in which the headers lie: 96 sections behind the largest headers that are written.
@@ -111,12 +112,12 @@ impl Image {
         let table = self.table.as_ref()?;
         if table.end > self.len {
             return Some(format!(
-                "the signature reaches {} bytes past the end of the file",
-                table.end - self.len
+                "the signature reaches {} past the end of the file",
+                count(table.end - self.len, "byte")
             ));
         }
         if table.end < self.len {
-            return Some(format!("{} bytes follow the signature", self.len - table.end));
+            return Some(format!("{} behind the signature", count(self.len - table.end, "byte")));
         }
         let overlaps = |range: &Range<u64>| range.start < table.end && table.start < range.end;
         if overlaps(&(0..self.headers)) || self.sections.iter().any(overlaps) {
@@ -164,7 +165,10 @@ impl Image {
         }
         let rest = fields.rest(at);
         if !rest.is_empty() {
-            let what = format!("{} bytes behind the last entry of the certificate table", rest.len());
+            let what = format!(
+                "{} behind the last entry of the certificate table",
+                count(rest.len() as u64, "byte")
+            );
             notes.push(Note { what, open: rest.iter().any(|byte| *byte != 0) });
         }
         if entries > 1 {
