@@ -36,6 +36,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORK = os.path.join(ROOT, "target", "wine")
 OUT = os.path.join("target", "wine", "out")
 TIMEOUT = 300
+# What Wine itself says on standard error when a run lost its server: rare, and seen. Then the program
+# did not run to its end, and nothing is known of it: it is run again, this often at most.
+LOST_SERVER = b"wine client error:"
+ATTEMPTS = 3
 # Where `expected` stands for what comes out, and Windows people meet it.
 FORMATS = ["iso9660", "udf", "wim", "cab", "msi", "zip", "sevenz"]
 # Rust's standard library asks this for its random numbers; Wine 8 has everything but this one function.
@@ -76,9 +80,15 @@ class Wine:
         return subprocess.Popen([self.wine, self.program, *arguments], cwd=ROOT, env=self.env, **more)
 
     def run(self, arguments, input=b"", together=False):
-        """Runs it to its end; `together` where standard error goes where standard output goes.
+        """Runs it to its end; `together` where standard error goes where standard output goes."""
+        for attempt in range(1, ATTEMPTS + 1):
+            done = self.run_once(arguments, input, together)
+            if LOST_SERVER not in done.stdout + done.stderr or attempt == ATTEMPTS:
+                return done
+            print(f"    Wine lost its server; once more: {shlex.join(arguments)}", flush=True)
 
-        No pipes: services of Wine that begin with the first program inherit them, and hold them open ever after."""
+    def run_once(self, arguments, input, together):
+        """No pipes: services of Wine that begin with the first program inherit them, and hold them open ever after."""
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             stdin.write(input)
             stdin.seek(0)
