@@ -316,7 +316,7 @@ fn tell(ui: &Ui, args: &Extract, done: &Done) -> Result<Exit> {
         ui.hint(&hint);
     }
     ui.answer(&show::checks(checks))?;
-    let shown = format!("{}/", destination.display());
+    let shown = destination.join("").display().to_string();
     let shown = discless::text::for_terminal(&shown);
     if args.dry_run {
         let files = plan.file_count() - linking(args).linked(plan);
