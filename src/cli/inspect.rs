@@ -152,13 +152,7 @@ fn text(report: &report::Inspect, spec: &str, verbose: bool) -> String {
         (false, _) => format!("incomplete: {} missing", show::count(report.missing_bytes, "byte")),
         (true, _) => "complete".to_owned(),
     };
-    let _ = writeln!(
-        out,
-        "{} ({}), {whole}{}",
-        size(report),
-        show::count(report.source.bytes, "byte"),
-        boot(&report.boot)
-    );
+    let _ = writeln!(out, "{}, {whole}{}", show::size_and_bytes(report.source.bytes), boot(&report.boot));
     weighed(&mut out, "product", report.product.as_ref());
     weighed(&mut out, "release", report.release.as_ref());
     weighed(&mut out, "build", report.build.as_ref());
@@ -295,10 +289,6 @@ fn weighed(out: &mut String, name: &str, found: Option<&report::Weighed>) {
         let _ = writeln!(out, "  because {}", for_terminal(because));
     }
     also(out, &found.also);
-}
-
-fn size(report: &report::Inspect) -> String {
-    show::size(report.source.bytes)
 }
 
 fn boot(boot: &report::Boot) -> String {

@@ -6,9 +6,22 @@ use discless::verify::coverage::{Coverage, share};
 use discless::verify::{Amount, Check, Outcome, Verdict};
 use std::fmt::Write as _;
 
+/// Fewer are shown as they are.
+const SHOWN_IN_BYTES: u64 = 10_240;
+
 /// `4.7 GiB`, or exact below 10 KiB.
 pub(crate) fn size(bytes: u64) -> String {
-    if bytes < 10_240 { text::count(bytes, "byte") } else { indicatif::BinaryBytes(bytes).to_string() }
+    if bytes < SHOWN_IN_BYTES {
+        text::count(bytes, "byte")
+    } else {
+        indicatif::BinaryBytes(bytes).to_string()
+    }
+}
+
+/// `4.7 GiB (5 044 094 976 bytes)`, the bytes alone below 10 KiB.
+pub(crate) fn size_and_bytes(bytes: u64) -> String {
+    let exact = count(bytes, "byte");
+    if bytes < SHOWN_IN_BYTES { exact } else { format!("{} ({exact})", size(bytes)) }
 }
 
 /// `5 044 094 976`: what is compared is written out.

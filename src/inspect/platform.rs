@@ -254,14 +254,13 @@ fn is_package(container: &dyn Container) -> bool {
     !matches!(container.format(), "iso9660" | "udf" | "directory")
 }
 
-/// The platform that the container itself declares.
-fn declared(container: &dyn Container) -> Option<Declared> {
-    let named = &container.facts().named;
-    let (_, template) = named.iter().find(|(name, _)| *name == "platform")?;
-    let platform = Machine::named(template)?;
-    Some(Declared {
+/// The platforms that the container itself declares: a bundle may have several.
+fn declared(container: &dyn Container) -> impl Iterator<Item = Declared> {
+    let named = container.facts().named.iter().find(|(name, _)| *name == "platform");
+    let template = named.map_or("", |(_, template)| template.as_str());
+    template.split(',').filter_map(Machine::named).map(move |platform| Declared {
         path: format!("the {} itself", container.format()),
-        template: template.clone(),
+        template: template.to_owned(),
         platform,
         languages: Vec::new(),
     })

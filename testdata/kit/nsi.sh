@@ -40,3 +40,19 @@ nsi_expect() {
   # An installer lists files, no directories.
   python3 "$kit/expect.py" tree out | grep '^f' > expected
 }
+
+# nsi_uninstaller COMPRESSOR [LINE]: input.exe that also writes an uninstaller with another icon, and `expected`; what the uninstaller is,
+# 7-Zip says.
+nsi_uninstaller() {
+  nsi x86-unicode "$1" 'Icon "${NSISDIR}/Contrib/Graphics/Icons/win-install.ico"
+UninstallIcon "${NSISDIR}/Contrib/Graphics/Icons/win-uninstall.ico"
+UninstPage instfiles
+Section Uninstall
+  Delete "$INSTDIR\readme.txt"
+SectionEnd
+'"${2:-}" '  WriteUninstaller "$INSTDIR\uninst.exe"'
+  nsi_expect
+  7zz x -bso0 -o7zz input.exe uninst.exe
+  echo "f $(stat -c %s 7zz/uninst.exe) $(sha256sum < 7zz/uninst.exe | cut -d' ' -f1) uninst.exe" >> expected
+  LC_ALL=C sort -k4 -o expected expected
+}

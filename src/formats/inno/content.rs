@@ -252,27 +252,88 @@ fn low_24(place: u64) -> u32 {
     u32::try_from(place & 0x00ff_ffff).unwrap_or(0)
 }
 
-/// Undoes the filter before 5.2.0: all 32 bits, boundaries or not.
+/// Undoes the filter before 5.2.0: all 32 bits, boundaries or not, and of an instruction that the file's end cuts off what
+/// is there.
 fn unfilter_4108(block: &mut [u8], before: u64, last: bool) -> usize {
-    let len = block.len();
     let mut at = 0;
-    while at < len {
-        let Some(instruction) = block.get_mut(at..at + INSTRUCTION) else {
-            if last {
-                return len;
-            }
-            break;
-        };
-        let [opcode, a, b, c, d] = instruction else { break };
+    while let Some((opcode, rest)) = block.get_mut(at..).and_then(<[u8]>::split_first_mut) {
         if !matches!(opcode, 0xe8 | 0xe9) {
             at += 1;
             continue;
         }
+        if rest.len() < INSTRUCTION - 1 && !last {
+            break;
+        }
         let next = before.saturating_add(at as u64).saturating_add(INSTRUCTION as u64);
         let next = u32::try_from(next & 0xffff_ffff).unwrap_or(0);
-        let relative = u32::from_le_bytes([*a, *b, *c, *d]).wrapping_sub(next);
-        [*a, *b, *c, *d] = relative.to_le_bytes();
-        at += INSTRUCTION;
+        let mut distance = [0; INSTRUCTION - 1];
+        distance.iter_mut().zip(&*rest).for_each(|(to, from)| *to = *from);
+        let relative = u32::from_le_bytes(distance).wrapping_sub(next);
+        rest.iter_mut().zip(relative.to_le_bytes()).for_each(|(to, from)| *to = from);
+        at += 1 + rest.len().min(INSTRUCTION - 1);
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Inno Setup 4.1 wrote it: a byte at a time, whatever becomes of the file behind it.
+    fn filter_4108(bytes: &mut [u8]) {
+        let (mut carried, mut left) = (0u32, 0);
+        for (place, byte) in (0u32..).zip(bytes) {
+            if left > 0 {
+                carried = carried.wrapping_add(u32::from(*byte));
+                *byte = carried.to_le_bytes()[0];
+                carried >>= 8;
+                left -= 1;
+            } else if matches!(byte, 0xe8 | 0xe9) {
+                (carried, left) = (place + 5, 4);
+            }
+        }
+    }
+
+    #[test]
+    fn the_filter_before_5_2_is_undone_wherever_the_file_ends() {
+        let code: Vec<u8> =
+            (0..600u32).map(|i| if i % 7 == 0 { 0xe8 } else { (i * 37 % 251) as u8 }).collect();
+        for end in 0..code.len() {
+            let code = &code[..end];
+            let mut filtered = code.to_vec();
+            filter_4108(&mut filtered);
+            for step in [1, 5, 64, 600] {
+                let (mut out, mut left) = (Vec::new(), Vec::new());
+                let mut rounds = filtered.chunks(step).peekable();
+                while let Some(more) = rounds.next() {
+                    left.extend_from_slice(more);
+                    let done = unfilter_4108(&mut left, out.len() as u64, rounds.peek().is_none());
+                    out.extend(left.drain(..done));
+                }
+                assert!(out == code, "{end} bytes, {step} at a time");
+            }
+        }
+    }
+
+    #[test]
+    fn each_checksum_knows_its_bytes_and_no_others() {
+        let whole = b"123456789";
+        let of = || {
+            [
+                ("adler32", Check::Adler32(0x091e_01de, 1, 0)),
+                ("crc32", Check::Crc32(0xcbf4_3926, crc32fast::Hasher::new())),
+                ("md5", Check::Md5(Md5::digest(whole).into(), Md5::new())),
+                ("sha1", Check::Sha1(Sha1::digest(whole).into(), Sha1::new())),
+                ("sha256", Check::Sha256(Sha256::digest(whole).into(), Sha256::new())),
+            ]
+        };
+        for (bytes, good) in [("123456789", true), ("123456780", false), ("", false)] {
+            for (name, mut check) in of() {
+                let (begin, end) = bytes.as_bytes().split_at(bytes.len() / 2);
+                check.update(begin);
+                check.update(end);
+                assert_eq!((check.name(), check.finish().is_ok()), (name, good), "{bytes}");
+            }
+        }
+    }
 }

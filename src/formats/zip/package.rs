@@ -78,9 +78,9 @@ pub(super) fn name(zip: &Zip) -> Package {
     if let Some(id) = wheel {
         let mut package = Package::of("Python wheel");
         let text = text(zip, id).unwrap_or_default();
-        package.fact("product", header(&text, "Name"));
-        package.fact("version", header(&text, "Version"));
-        package.fact("manufacturer", header(&text, "Author"));
+        package.fact("product", header(&text, "Name").as_deref());
+        package.fact("version", header(&text, "Version").as_deref());
+        package.fact("manufacturer", header(&text, "Author").as_deref());
         return package;
     }
     if has("AndroidManifest.xml") {
@@ -219,20 +219,27 @@ fn nuget(text: &str) -> Package {
 
 fn jar(text: &str) -> Package {
     let mut package = Package::of("Java archive");
-    package.fact("product", header(text, "Implementation-Title").or_else(|| header(text, "Bundle-Name")));
-    package
-        .fact("version", header(text, "Implementation-Version").or_else(|| header(text, "Bundle-Version")));
-    package.fact(
-        "manufacturer",
-        header(text, "Implementation-Vendor").or_else(|| header(text, "Bundle-Vendor")),
-    );
+    for (fact, names) in [
+        ("product", ["Implementation-Title", "Bundle-Name"]),
+        ("version", ["Implementation-Version", "Bundle-Version"]),
+        ("manufacturer", ["Implementation-Vendor", "Bundle-Vendor"]),
+    ] {
+        package.fact(fact, names.into_iter().find_map(|name| header(text, name)).as_deref());
+    }
     package
 }
 
-/// The value of the first line `name: value`.
-fn header<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let lines = text.lines().filter_map(|line| line.split_once(':'));
-    lines.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+/// The value of the first line `name: value`, with the lines that continue it. The first empty line ends the headers: what
+/// follows is about single members ("JAR File Specification", main section), or text (core metadata of Python).
+fn header(text: &str, name: &str) -> Option<String> {
+    let mut lines = text.lines().take_while(|line| !line.is_empty());
+    let of_that_name = |line: &str| {
+        line.split_once(':')
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.to_owned())
+    };
+    let value = lines.find_map(of_that_name)?;
+    Some(lines.map_while(|line| line.strip_prefix(' ')).fold(value, |value, more| value + more))
 }
 
 /// A percent-encoded name as it was. `None` where it has no such encoding, or decodes to what is no name.
