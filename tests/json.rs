@@ -105,11 +105,12 @@ fn every_document_of_a_share_is_read_back_by_its_type() {
 
 #[test]
 fn every_hostile_fixture_gives_a_document_too() {
+    let unpacked = tempfile::tempdir().unwrap();
     for case in ["hostile-names-joliet", "hostile-links-out", "hostile-loop-to-root", "rockridge-latin1"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/iso9660").join(case);
         let packed = folder.join("input.iso.gz");
         let image = if packed.exists() {
-            let out = std::env::temp_dir().join(format!("discless-json-{}-{case}.iso", std::process::id()));
+            let out = unpacked.path().join(format!("{case}.iso"));
             let mut bytes = Vec::new();
             let file = std::fs::File::open(packed).unwrap();
             std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(file), &mut bytes).unwrap();

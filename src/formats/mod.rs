@@ -106,6 +106,14 @@ impl Options {
         Self { surroundings, ..self.clone() }
     }
 
+    /// The same for what lies within the source.
+    fn deeper(&self) -> Result<Self> {
+        if self.inner >= self.limits.nesting {
+            return Err(Error::limit("containers within one another", self.limits.nesting.into()));
+        }
+        Ok(Self { inner: self.inner + 1, ..self.clone() })
+    }
+
     /// How many threads decode: at least one.
     #[must_use]
     pub fn decoders(&self) -> usize {
@@ -252,11 +260,16 @@ pub fn open_surest(
 /// # Errors
 /// As [`open_surest`]; `Limit` past [`Limits::nesting`].
 pub fn open_inner(source: &SharedSource, options: &Options) -> Result<Opened> {
-    if options.inner >= options.limits.nesting {
-        return Err(Error::limit("containers within one another", options.limits.nesting.into()));
-    }
-    let options = Options { inner: options.inner + 1, ..options.clone() };
-    open_surest(source, &recognise(&**source)?, &options)
+    open_surest(source, &recognise(&**source)?, &options.deeper()?)
+}
+
+/// Opens a cabinet that another container names. It is a cabinet or nothing: a container that names itself, a dozen times,
+/// would be opened in each of them again.
+///
+/// # Errors
+/// Those of [`open_inner`]; what is no cabinet is not valid.
+pub(crate) fn open_cabinet(source: &SharedSource, options: &Options) -> Result<Box<dyn Container>> {
+    (cab::FORMAT.open)(source.clone(), &options.deeper()?)
 }
 
 /// The table of formats as a page in Markdown: `docs/FORMATS.md`.

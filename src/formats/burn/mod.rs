@@ -28,7 +28,9 @@ mod manifest;
 
 use super::promoted::{Part, Promoted, account};
 use super::{Certainty, Evidence, Format, Options, Probe, pe};
-use crate::container::{Catalogue, Container, Entry, EntryId, EntryPath, Finding, Layer, Region, Severity};
+use crate::container::{
+    Catalogue, Container, Entry, EntryId, EntryKind, EntryPath, Finding, Layer, Region, Severity,
+};
 use crate::error::{Error, Kind, Result};
 use crate::fields::Fields;
 use crate::source::{SharedSource, Source, read_up_to};
@@ -243,18 +245,21 @@ fn beside(
         manifest.containers.iter().enumerate().filter(|(_, container)| container.attached.is_none());
     for (number, container) in detached.take(NAMED) {
         let path = container.file_path.replace('\\', "/");
-        let what = match options.surroundings.find(&path)? {
-            None => format!("the container {path} is not attached and lies elsewhere"),
-            Some(found) => match super::open_inner(&found, options) {
-                Ok((inner, _)) => {
+        let (severity, what) = match options.surroundings.find(&path)? {
+            None => (Severity::Note, format!("the container {path} is not attached and lies elsewhere")),
+            Some(found) => match super::open_cabinet(&found, options) {
+                Ok(inner) => {
                     parts.push(Part::elsewhere(inner, "detached container"));
                     slots.push(Slot::Beside(number));
                     continue;
                 }
-                Err(error) => format!("the container {path} beside the bundle cannot be read: {error}"),
+                Err(error) => {
+                    let what = format!("the container {path} beside the bundle cannot be read: {error}");
+                    (Severity::Damaged, what)
+                }
             },
         };
-        findings.push(Finding::new(Severity::Note, what));
+        findings.push(Finding::new(severity, what));
     }
     Ok(())
 }
@@ -327,6 +332,7 @@ fn name_members(
         }
     }
     let mut chosen = Vec::new();
+    let mut known: HashSet<String> = HashSet::new();
     for (number, (part, slot)) in parts.iter().zip(slots).enumerate() {
         for (id, entry) in part.container().entries().iter().enumerate() {
             let text = entry.path.text();
@@ -343,6 +349,9 @@ fn name_members(
             {
                 let what = format!("has {} bytes, the manifest says {bytes}", entry.bytes);
                 findings.push(Finding::about(Severity::Damaged, &path, what));
+            }
+            if entry.kind == EntryKind::Dir && !known.insert(path.clone()) {
+                continue;
             }
             chosen.push((number, EntryId(id), path, expected));
         }
@@ -362,7 +371,6 @@ fn name_members(
     let inner: Option<&'static str> =
         chosen.iter().find_map(|(.., expected)| Some(expected.as_ref()?.algorithm.name()));
     let mut promoted = Promoted::new(FORMAT.name, catalogue, parts);
-    let mut known: HashSet<String> = HashSet::new();
     for (part, id, path, expected) in chosen {
         for (slash, _) in path.match_indices('/').take(options.limits.directory_depth as usize) {
             let parent = path.get(..slash).unwrap_or_default();

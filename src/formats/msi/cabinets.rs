@@ -4,7 +4,7 @@ use super::compound::{Compound, Kind};
 use super::names;
 use crate::container::{Container, EntryId, EntryKind, Finding, Findings, Severity};
 use crate::error::{Error, Result};
-use crate::formats::{Options, open_inner};
+use crate::formats::{Options, open_cabinet};
 use crate::source::{SharedSource, read_up_to};
 use crate::surroundings::{Beside, Surroundings};
 use crate::text::count;
@@ -105,6 +105,8 @@ pub(super) struct Cabinets {
     by_key: Option<HashMap<String, (usize, EntryId)>>,
     /// Those that could be opened.
     pub(super) opened: Vec<Cabinet>,
+    /// How many members they have together: one file can have many names.
+    members: u64,
     /// Streams that are cabinets in use.
     pub(super) used: HashSet<usize>,
 }
@@ -118,6 +120,7 @@ impl Cabinets {
             known: HashMap::new(),
             by_key: None,
             opened: Vec::new(),
+            members: 0,
             used: HashSet::new(),
         }
     }
@@ -195,9 +198,12 @@ impl Cabinets {
         if self.opened.len() >= MOST {
             return Err(Error::limit("cabinets of one package", MOST as u64));
         }
+        self.check_members()?;
         let asked = Arc::new(Asked { inner: beside, found: Mutex::default() });
         let surroundings = Surroundings { file_name: name.to_owned(), beside: Some(asked.clone()) };
-        let (container, _) = open_inner(source, &self.options.at(surroundings))?;
+        let container = open_cabinet(source, &self.options.at(surroundings))?;
+        self.members = self.members.saturating_add(container.entries().len() as u64);
+        self.check_members()?;
         for finding in container.findings() {
             let subject = match finding.subject.as_str() {
                 "" => name.to_owned(),
@@ -221,6 +227,11 @@ impl Cabinets {
             self.known.entry(format!("{mark}{}", part.to_lowercase())).or_insert(Ok(number));
         }
         Ok(number)
+    }
+
+    fn check_members(&self) -> Result<()> {
+        let most = self.options.limits.entries;
+        if self.members > most { Err(Error::limit("entries", most)) } else { Ok(()) }
     }
 
     /// The cabinet that holds `key`, whichever it is.
