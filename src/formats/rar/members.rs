@@ -378,3 +378,20 @@ pub(super) fn resolve(entries: &mut [Entry], payloads: &mut [Payload], findings:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_a_file_is_found_among_other_records() {
+        // Size, type, data: a time of modification (3), then version 300 (4) with its flags.
+        let area = [5, 3, 0, 1, 2, 3, 4, 4, 0, 0xac, 0x02];
+        assert_eq!(version(&area), Some(300));
+        for end in 0..area.len() {
+            assert_eq!(version(&area[..end]), None, "{end}");
+        }
+        assert_eq!(version(&[0, 4, 4, 0, 1]), None, "a record of no bytes has no type");
+        assert_eq!(version(&[0xff; 64]), None, "a number without an end");
+    }
+}
