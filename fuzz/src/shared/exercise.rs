@@ -7,7 +7,11 @@ use discless::digest::{Algorithm, Hasher};
 use discless::error::{Error, Result};
 use discless::formats::{Format, Options};
 use discless::sink::{Sink, Want};
+use discless::source::SharedSource;
+use discless::surroundings::{Beside, Surroundings};
 use std::io::Read as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Limits at which memory and time stay small however the input is made.
 pub fn options() -> Options {
@@ -91,13 +95,42 @@ pub fn exercise(container: &dyn Container) {
     }
 }
 
+/// Whatever is asked for beside an input is the input itself, as often as this; then there is nothing more.
+const BESIDE: usize = 8;
+
+struct Itself {
+    source: SharedSource,
+    left: AtomicUsize,
+}
+
+impl Beside for Itself {
+    fn find(&self, _: &str) -> Result<Option<SharedSource>> {
+        let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        Ok(left.is_ok().then(|| self.source.clone()))
+    }
+}
+
+/// Where an input stands: as the first of a set, where the format has sets by name.
+fn surroundings(format: &Format, source: &SharedSource) -> Surroundings {
+    let file_name = match format.name {
+        "installshield" => "data1.cab",
+        "rar" => "input.part1.rar",
+        "sevenz" => "input.7z.001",
+        "wim" => "input.swm",
+        _ => "input.exe",
+    };
+    let beside = Itself { source: source.clone(), left: AtomicUsize::new(BESIDE) };
+    Surroundings { file_name: file_name.to_owned(), beside: Some(Arc::new(beside)) }
+}
+
 /// Opens an input with one reader alone, whatever its probe says, and reads all of it.
 pub fn reader(format: &Format, data: &[u8]) {
     let source = match format.name {
         "iso9660" | "udf" => image(data),
         _ => close_image(data),
     };
-    if let Ok(container) = (format.open)(source, &options()) {
+    let options = options().at(surroundings(format, &source));
+    if let Ok(container) = (format.open)(source, &options) {
         exercise(&*container);
     }
 }
