@@ -75,7 +75,7 @@ fn other_readers_give_the_same() {
             _ => continue,
         };
         // Names that it takes for others, and percent-encoded ones, which it leaves.
-        if ["zip/names", "zip/msix"].contains(&fixture.name.as_str()) {
+        if ["zip/names", "zip/msix", "zip/nuget"].contains(&fixture.name.as_str()) {
             continue;
         }
         let bytes = fixture.bytes();
