@@ -298,7 +298,13 @@ impl Container for Rar {
         let mut order = wanted.to_vec();
         order.sort_by_key(|id| (self.catalogue.entries.get(id.0).map(|entry| entry.location.order()), *id));
         let content = |id: &EntryId| matches!(self.payloads.get(id.0), Some(Payload::Content(_)));
-        let (packed, other): (Vec<EntryId>, Vec<EntryId>) = order.into_iter().partition(content);
+        // Nothing is read of an empty member where it stands among others, and so its checksum would not be compared.
+        let empty = |id: &EntryId| {
+            let entry = self.catalogue.entries.get(id.0);
+            entry.is_some_and(|entry| entry.bytes == 0 && !matches!(entry.location, Location::Solid { .. }))
+        };
+        let (packed, other): (Vec<EntryId>, Vec<EntryId>) =
+            order.into_iter().partition(|id| content(id) && !empty(id));
         for id in other {
             deliver(self.source(), (id, self.entry(id)?), || self.open(id), sink)?;
         }

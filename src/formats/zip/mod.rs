@@ -434,8 +434,10 @@ impl Container for Zip {
     fn read_in_order(&self, wanted: &[EntryId], sink: &mut dyn Sink) -> Result<()> {
         let mut order = wanted.to_vec();
         order.sort_by_key(|id| (self.member(*id).map(|member| member.local), *id));
-        let large = |id: EntryId| self.member(id).is_some_and(|member| member.packed >= LARGE);
-        // Large members are decoded ahead; small ones cost less than handing them over does.
+        // Large members are decoded ahead; small ones cost less than handing them over does. Of one that says it is empty
+        // nothing would be read, and what is wrong with it not be met.
+        let large =
+            |id: EntryId| self.member(id).is_some_and(|member| member.packed >= LARGE && member.bytes > 0);
         let ahead: Vec<EntryId> = order.iter().copied().filter(|&id| large(id)).collect();
         if self.threads <= 1 || ahead.len() < 2 {
             for id in order {
